@@ -1,0 +1,39 @@
+"""The server's entry: the API behind its short middleware list, the admin and its files behind Django's full one."""
+
+import os
+from collections.abc import Awaitable, Callable
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cms_project.settings")
+
+import django  # noqa: E402
+
+django.setup(set_prefix=False)
+
+from django.conf import settings  # noqa: E402
+
+from core.asgi import Lanes, LeanHandler, Receive, Scope, Send  # noqa: E402
+
+lanes = Lanes(settings.DATABASE_LANES)
+api = LeanHandler(settings.API_MIDDLEWARE, lanes=lanes, max_body=settings.API_MAX_BODY_BYTES)
+site = LeanHandler(settings.MIDDLEWARE, lanes=lanes, max_body=settings.SITE_MAX_BODY_BYTES)
+
+
+def handler_for(path: str) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    return site if path.startswith(settings.SITE_PREFIXES) else api
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    elif scope["type"] == "http":
+        await handler_for(scope["path"])(scope, receive, send)
+    else:
+        await send({"type": "websocket.close", "code": 1000})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,163 @@
+"""``manage.py doctor``: every missing or weak setting at once, each with the line to add.
+
+It reads the environment itself, so that it works while the settings refuse to load; ``manage.py`` calls it before Django
+comes up, and ``cms_project.checks`` repeats its findings in ``check --deploy``.
+"""
+
+import difflib
+import os
+import runpy
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TextIO
+from unittest.mock import patch
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+from cms_project import env, secrets
+
+Level = Literal["error", "warning", "info"]
+SETTINGS = Path(__file__).with_name("settings.py")
+LOCAL = ("localhost", "127.0.0.1", "::1")
+COLOURS = {"error": "31", "warning": "33", "info": "36"}
+GOOD_LENGTH = 50  # what Django's own deployment check asks for
+"""Names of our variables stand in each finding; ``line`` goes into the environment or into .env."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    level: Level
+    name: str
+    text: str
+    line: str = ""
+
+
+def main(out: TextIO = sys.stdout) -> int:
+    """The exit code: 1 where something keeps Stitch from a safe start."""
+    found = examine()
+    show(found, out)
+    return 1 if any(one.level == "error" for one in found) else 0
+
+
+def examine() -> list[Finding]:
+    """What is wrong with the present environment, the worst first."""
+    with env.collecting() as refused:
+        settings = _evaluated()
+    found = [_unreadable(one) for one in refused]
+    found += [*_secret_key(settings), *_typos()]
+    if not settings["DEBUG"]:
+        found += [*_address(settings), *_capacity(settings), *_access(settings)]
+    elif not _is_local(settings["PUBLIC_BASE_URL"]):
+        text = f"is on, and {settings['PUBLIC_BASE_URL']} is public: errors would show the inside to everybody."
+        found.append(Finding("error", "DEBUG", text, "DEBUG=0"))
+    return sorted(_without_doubles(found), key=lambda one: ("error", "warning", "info").index(one.level))
+
+
+def _evaluated() -> dict[str, Any]:
+    """settings.py as it would come out; a key that it would refuse is replaced, and judged by ``_secret_key``."""
+    with patch.dict(os.environ, {"SECRET_KEY": secrets.make()}):
+        return runpy.run_path(str(SETTINGS))
+
+
+def _unreadable(refusal: ImproperlyConfigured) -> Finding:
+    name, _, text = str(refusal).partition(" ")
+    return Finding("error", name, f"{text}.")
+
+
+def _secret_key(settings: dict[str, Any]) -> Iterator[Finding]:
+    key = os.environ.get("SECRET_KEY", "").strip()
+    line = f"SECRET_KEY={secrets.make()}"
+    if settings["DEBUG"]:
+        return
+    try:
+        secrets.secret_key(key, debug=False, kept_in=env.BASE_DIR / ".secret_key")
+    except ImproperlyConfigured as refusal:
+        yield Finding("error", "SECRET_KEY", str(refusal).removeprefix("SECRET_KEY ").split(":")[0] + ".", line)
+        return
+    if len(key) < GOOD_LENGTH or len(set(key)) < 8:
+        yield Finding("warning", "SECRET_KEY", f"is short of {GOOD_LENGTH} varied characters.", line)
+
+
+def _typos() -> Iterator[Finding]:
+    for name in sorted(set(os.environ) - set(env.READ)):
+        near = difflib.get_close_matches(name, env.READ, n=1, cutoff=0.85)
+        if near:
+            yield Finding("warning", name, f"is not read by anything here; {near[0]} is.", f"{near[0]}=…")
+
+
+def _address(settings: dict[str, Any]) -> Iterator[Finding]:
+    base, host = settings["PUBLIC_BASE_URL"], urlsplit(settings["PUBLIC_BASE_URL"]).hostname or ""
+    if not _is_set("PUBLIC_BASE_URL"):
+        text = "is not set: links, the issuer of tokens, HTTPS and secure cookies all follow it."
+        yield Finding("error", "PUBLIC_BASE_URL", text, "PUBLIC_BASE_URL=https://cms.example.com")
+    elif not settings["IS_HTTPS"] and not _is_local(base):
+        text = "is not https: passwords and tokens travel in the clear."
+        yield Finding("warning", "PUBLIC_BASE_URL", text, f"PUBLIC_BASE_URL=https://{host}")
+    yield from _hosts(settings["ALLOWED_HOSTS"], host if _is_set("PUBLIC_BASE_URL") else "cms.example.com")
+    if settings["IS_HTTPS"] and settings["TRUSTED_PROXY_COUNT"] == 0:
+        text = "is 0, yet something must stand in front and end TLS: every visitor would have its address."
+        yield Finding("warning", "TRUSTED_PROXY_COUNT", text, "TRUSTED_PROXY_COUNT=1")
+
+
+def _hosts(allowed: list[str], host: str) -> Iterator[Finding]:
+    line = f"ALLOWED_HOSTS={host}"
+    if not _is_set("ALLOWED_HOSTS"):
+        yield Finding("error", "ALLOWED_HOSTS", "is not set: only this machine itself would be answered.", line)
+    elif "*" in allowed:
+        yield Finding("error", "ALLOWED_HOSTS", "is *: anybody's name for this server would be believed.", line)
+    elif not any(host == one or (one.startswith(".") and f".{host}".endswith(one)) for one in allowed):
+        text = f"leaves out {host}, the host of PUBLIC_BASE_URL."
+        yield Finding("error", "ALLOWED_HOSTS", text, f"ALLOWED_HOSTS={','.join([host, *allowed])}")
+
+
+def _capacity(settings: dict[str, Any]) -> Iterator[Finding]:
+    is_sqlite = settings["DATABASES"]["default"]["ENGINE"].endswith("sqlite3")
+    if is_sqlite and settings["WEB_CONCURRENCY"] > 1:
+        text = f"is SQLite, which lets one of {settings['WEB_CONCURRENCY']} workers write at a time, on one machine."
+        yield Finding("warning", "DATABASE_URL", text, "DATABASE_URL=postgresql://stitch:password@db.example.com:5432/stitch")
+    if not settings["REDIS_URL"]:
+        text = "is not set: the database counts attempts, and each worker caches for itself."
+        yield Finding("info", "REDIS_URL", text, "REDIS_URL=redis://redis.example.com:6379/0")
+
+
+def _access(settings: dict[str, Any]) -> Iterator[Finding]:
+    if not settings["RATELIMIT_ENABLE"]:
+        yield Finding("error", "RATELIMIT_ENABLE", "is off: passwords can be guessed without end.", "RATELIMIT_ENABLE=1")
+    if not settings["ALLOWED_ORIGINS"]:
+        text = "is empty: browsers of other sites cannot call the API; server-side load() functions can."
+        yield Finding("info", "ALLOWED_ORIGINS", text, "ALLOWED_ORIGINS=https://www.example.com")
+    for name, other in (("ADMIN_EMAIL", "ADMIN_PASSWORD"), ("ADMIN_PASSWORD", "ADMIN_EMAIL")):
+        if settings[name] and not settings[other]:
+            text = f"is not set, while {name} is: the first start needs both to create the administrator."
+            yield Finding("warning", other, text, f"{other}=…")
+
+
+def _is_set(name: str) -> bool:
+    return bool(os.environ.get(name, "").strip())
+
+
+def _is_local(base: str) -> bool:
+    return (urlsplit(base).hostname or "") in LOCAL
+
+
+def _without_doubles(found: list[Finding]) -> list[Finding]:
+    """A value that cannot be read counts as not set; that it cannot be read says more."""
+    return list({one.name: one for one in reversed(found)}.values())[::-1]
+
+
+def show(found: list[Finding], out: TextIO) -> None:
+    count = {level: sum(one.level == level for one in found) for level in COLOURS}
+    if not found:
+        print("Nothing is missing and nothing is weak.", file=out)
+    for one in found:
+        label = f"{one.level:<8}"
+        if out.isatty():
+            label = f"\033[{COLOURS[one.level]}m{label}\033[0m"
+        print(f"{label} {one.name} {one.text}", file=out)
+        if one.line:
+            print(f"         add: {one.line}", file=out)
+    if found:
+        print(f"\n{count['error']} to repair, {count['warning']} to consider, {count['info']} to know.", file=out)

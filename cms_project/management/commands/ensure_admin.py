@@ -1,0 +1,25 @@
+"""Creates the administrator of ADMIN_EMAIL if there is none; part of every start in production, and harmless to repeat."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from cms_project import administrator
+
+
+class Command(BaseCommand):
+    help = "Creates the administrator of ADMIN_EMAIL with ADMIN_PASSWORD, if nobody has that e-mail yet."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.ADMIN_EMAIL or administrator.exists(settings.ADMIN_EMAIL):
+            return
+        if not settings.ADMIN_PASSWORD:
+            raise CommandError("ADMIN_EMAIL has no account yet, and ADMIN_PASSWORD is not set: set it for this start.")
+        try:
+            is_made = administrator.create(email=settings.ADMIN_EMAIL, password=settings.ADMIN_PASSWORD)
+        except ValidationError as weak:
+            raise CommandError(f"The administrator of ADMIN_EMAIL cannot be made. {' '.join(weak.messages)}") from weak
+        if is_made:
+            self.stdout.write(f"Administrator {settings.ADMIN_EMAIL} created.")

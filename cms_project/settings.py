@@ -1,0 +1,248 @@
+"""All settings, from the environment through typed readers. ``.env.example`` documents every variable."""
+
+from datetime import timedelta
+from functools import partial
+
+from cms_project import database, env, secrets
+from cms_project.version import VERSION
+
+BASE_DIR = env.BASE_DIR
+
+# --- Who we are and where ----------------------------------------------------------------------------------------
+DEBUG = env.boolean("DEBUG", False)
+SECRET_KEY = secrets.secret_key(env.text("SECRET_KEY"), debug=DEBUG, kept_in=BASE_DIR / ".secret_key")
+PORT = env.integer("PORT", 8000, low=1, high=65535)
+PUBLIC_BASE_URL = env.url("PUBLIC_BASE_URL", f"http://localhost:{PORT}")
+ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0, low=0, high=10)
+WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", 2, low=1, high=256)
+DATABASE_LANES = env.integer("DATABASE_LANES", 8, low=1, high=256)
+ADMIN_EMAIL = env.text("ADMIN_EMAIL")
+ADMIN_PASSWORD = env.text("ADMIN_PASSWORD")
+DOCS_ENABLED = env.boolean("DOCS_ENABLED", True)
+REQUIRE_IF_MATCH = env.boolean("REQUIRE_IF_MATCH", False)
+IS_HTTPS = PUBLIC_BASE_URL.startswith("https://")
+
+# --- Applications, from the lowest layer to the highest -----------------------------------------------------------
+INSTALLED_APPS = [
+    "cms_project",
+    "content",
+    "delivery",
+    "accounts",
+    "core",
+    "unfold.apps.BasicAppConfig",  # its default configuration would put its own admin site in the place of ours
+    "django_prose_editor",
+    "accounts.apps.DeskConfig",  # django.contrib.admin, with a login form that is a counted door
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "servestatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "corsheaders",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+AUTH_USER_MODEL = "accounts.User"
+ROOT_URLCONF = "cms_project.urls"
+ASGI_APPLICATION = "cms_project.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Two middleware lists in one process: the API's is short and natively asynchronous (core.asgi) ---------------
+API_MIDDLEWARE = [
+    "core.middleware.api_edge",
+    "corsheaders.middleware.CorsMiddleware",
+    "core.middleware.unread_request",
+]
+MIDDLEWARE = [
+    "core.middleware.site_edge",
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+SITE_PREFIXES = ("/admin", "/static")
+API_MAX_BODY_BYTES = 2_500_000
+SITE_MAX_BODY_BYTES = 12_000_000
+DATA_UPLOAD_MAX_MEMORY_SIZE = API_MAX_BODY_BYTES
+APPEND_SLASH = True
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- Databases, caches -------------------------------------------------------------------------------------------
+_database = partial(database.from_url, base=BASE_DIR)
+DATABASES = {
+    "default": env.parsed(
+        "DATABASE_URL", _database("sqlite:///db.sqlite3"), _database, "sqlite:///file or postgresql://user:password@host/name"
+    )
+}
+
+REDIS_URL = env.text("REDIS_URL")
+_REDIS = {"LOCATION": REDIS_URL, "OPTIONS": {"socket_connect_timeout": 0.3, "socket_timeout": 0.5}}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", **_REDIS}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "counters": {"BACKEND": "core.counters.RedisCountersWithFallback", **_REDIS}
+    if REDIS_URL
+    else {"BACKEND": "core.counters.DatabaseCounters"},
+}
+
+# --- Who may come in ---------------------------------------------------------------------------------------------
+JWT_KEYS = env.parsed(
+    "JWT_KEYS", secrets.derived_jwt_keys(SECRET_KEY), secrets.jwt_keys, "kid:secret,older-kid:older-secret"
+)
+ACCESS_TOKEN_LIFETIME = timedelta(seconds=env.integer("ACCESS_TOKEN_SECONDS", 900, low=30, high=86_400))
+REFRESH_TOKEN_LIFETIME = timedelta(seconds=env.integer("REFRESH_TOKEN_SECONDS", 604_800, low=60, high=7_776_000))
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFETIME,
+    "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
+    "SIGNING_KEY": next(iter(JWT_KEYS.values())),
+    "AUDIENCE": "stitch-api",
+    "ISSUER": PUBLIC_BASE_URL,
+    "USER_ID_CLAIM": "sub",
+    "TOKEN_TYPE_CLAIM": "token_type",
+    "AUTH_HEADER_TYPES": ("Bearer",),
+}
+
+_HASHERS = {
+    "bcrypt": "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
+    "argon2": "django.contrib.auth.hashers.Argon2PasswordHasher",
+}
+PASSWORD_HASHER = env.one_of("PASSWORD_HASHER", "bcrypt", among=("bcrypt", "argon2"))
+PASSWORD_HASHERS = [
+    _HASHERS[PASSWORD_HASHER],
+    *(path for name, path in _HASHERS.items() if name != PASSWORD_HASHER),
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+] + [{"NAME": "accounts.credentials.MaximumLength"}]
+
+# django_ratelimit has no models and its system checks refuse caches that do count rightly: it stays out of INSTALLED_APPS.
+RATELIMIT_ENABLE = env.boolean("RATELIMIT_ENABLE", True)
+RATELIMIT_USE_CACHE = "counters"
+AUTH_RATE = env.text("AUTH_RATE", "5/m")
+
+ALLOWED_ORIGINS = env.origins("ALLOWED_ORIGINS")
+CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
+CORS_URLS_REGEX = r"^/api/.*$"
+CORS_ALLOW_METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+CORS_ALLOW_HEADERS = (
+    "accept",
+    "authorization",
+    "content-type",
+    "if-match",
+    "if-none-match",
+    "idempotency-key",
+    "x-request-id",
+)
+CORS_EXPOSE_HEADERS = ("ETag", "Link", "Location", "X-Request-ID", "Retry-After", "Idempotency-Replayed")
+CORS_PREFLIGHT_MAX_AGE = 7200
+
+# --- Browsers ----------------------------------------------------------------------------------------------------
+SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_HTTPS
+SECURE_HSTS_PRELOAD = IS_HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_HTTPONLY = True
+CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+# --- Public answers ----------------------------------------------------------------------------------------------
+PUBLIC_MAX_AGE = env.integer("PUBLIC_CDN_SECONDS", 60, low=0, high=31_536_000)
+PUBLIC_STALE_WHILE_REVALIDATE = env.integer("PUBLIC_STALE_SECONDS", 300, low=0, high=31_536_000)
+
+# --- Language, time, files ---------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "servestatic.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+SERVESTATIC_USE_FINDERS = DEBUG
+SERVESTATIC_AUTOREFRESH = DEBUG
+
+# --- The API's document ------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Stitch API",
+    "VERSION": VERSION,
+    "DESCRIPTION": "The headless CMS: pages, posts and site settings, read without a token and written with one.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# --- Logs --------------------------------------------------------------------------------------------------------
+LOG_LEVEL = env.one_of("LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR"))
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "core.observability.RequestIdFilter"}},
+    "formatters": {
+        "json": {"()": "core.observability.JsonFormatter"},
+        "readable": {"()": "core.observability.ReadableFormatter"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "filters": ["request_id"],
+            "formatter": "readable" if DEBUG else "json",
+        }
+    },
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django.request": {"level": "CRITICAL"},  # the access log has the line, core.api.problems has the trace
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "django.server": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+    },
+}

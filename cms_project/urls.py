@@ -1,0 +1,33 @@
+"""Every address of the product."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path, re_path
+
+from core import errors
+from core.api import docs, health, problems
+
+api = [path("", include("accounts.api.urls")), path("", include("content.api.urls"))]
+
+
+async def not_found(request: HttpRequest) -> HttpResponse:
+    return problems.render(errors.NotFound())
+
+
+urlpatterns = [
+    path("api/v1/", include(api)),
+    path("problems/<str:code>", docs.problem),
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("admin/", admin.site.urls),
+]
+if settings.DOCS_ENABLED:
+    urlpatterns += [
+        path("", docs.home),
+        path("api/schema", docs.schema),
+        path("docs", docs.swagger),
+        path("redoc", docs.redoc),
+    ]
+# Last: whatever else is asked gets a problem body, and never a debug page. The admin and its files have their own.
+urlpatterns.append(re_path(r"^(?!admin|static)", not_found))

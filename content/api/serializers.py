@@ -1,0 +1,88 @@
+"""The shapes that come in. Their limits are the model's; the verbs validate again, for every caller there is."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from content import validation
+from content.models import BlogPost, Page, SiteSettings, Versioned
+from core.api.serializers import StrictBoolean, StrictInput, StrictText
+from core.slugs import MAX_LENGTH
+from delivery.models import Kind
+from delivery.shapes import FIELDS
+
+EDITOR_FIELDS = ("status", "has_unpublished_changes", "created_by", "updated_by")
+SINGLE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+
+
+def _line(model: type[Versioned], name: str, **extra: Any) -> StrictText:
+    field = model._meta.get_field(name)
+    blank = field.blank
+    return StrictText(
+        max_length=field.max_length,
+        allow_blank=blank,
+        required=False if blank else extra.pop("required", True),
+        validators=[validation.single_line],
+        **({"default": ""} if blank else {}),
+        **extra,
+    )
+
+
+def _url(**extra: Any) -> StrictText:
+    return StrictText(max_length=500, allow_blank=True, default="", validators=[validation.validate_url], **extra)
+
+
+def _html(limit: int) -> StrictText:
+    return StrictText(max_length=limit, allow_blank=True, default="", trim_whitespace=False)
+
+
+class EntryInput(StrictInput):
+    """What pages and posts have in common. Without ``slug`` one is made from the title."""
+
+    title = _line(Page, "title")
+    slug = StrictText(max_length=MAX_LENGTH, required=False, validators=[validation.slug], trim_whitespace=False)
+    body = _html(1_000_000)
+    published = StrictBoolean(required=False)
+
+
+class PageInput(EntryInput):
+    meta_title = _line(Page, "meta_title")
+    meta_description = _line(Page, "meta_description")
+    og_image_url = _url()
+
+    read_only_names = (*FIELDS[Kind.PAGE], *EDITOR_FIELDS, "sanitised")
+
+
+class Tag(StrictText):
+    """One tag; blanks around it are taken off."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=validation.MAX_TAG_LENGTH, validators=[validation.single_line], **kwargs)
+
+
+class PostInput(EntryInput):
+    excerpt = StrictText(max_length=500, allow_blank=True, default="")
+    author = _line(BlogPost, "author")
+    featured_image_url = _url()
+    tags = serializers.ListField(child=Tag(), max_length=validation.MAX_TAGS, default=list)
+
+    read_only_names = (*FIELDS[Kind.POST], *EDITOR_FIELDS, "sanitised")
+
+
+class SocialLinks(serializers.DictField):
+    """Names and addresses; the verb looks at the addresses."""
+
+    child = StrictText(max_length=500)
+
+
+class SettingsInput(StrictInput):
+    site_name = _line(SiteSettings, "site_name")
+    tagline = _line(SiteSettings, "tagline")
+    logo_url = _url()
+    footer_text = _html(20_000)
+    social_links = SocialLinks(default=dict)
+
+    read_only_names = (*FIELDS[Kind.SETTINGS], "has_unpublished_changes", "created_by", "updated_by", "sanitised")
+
+
+INPUT: dict[str, type[StrictInput]] = {Kind.PAGE: PageInput, Kind.POST: PostInput, Kind.SETTINGS: SettingsInput}

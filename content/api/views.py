@@ -1,0 +1,150 @@
+"""Pages, posts and site settings over REST. Anonymous reads are handed to ``delivery``; it knows no drafts."""
+
+from django.http import HttpRequest, HttpResponse
+
+from accounts.models import User
+from content import drafts, finding, listing, rights, saving
+from content.api import shapes
+from content.api.serializers import INPUT
+from content.drafts import Removed
+from content.models import BlogPost, Entry, Page, SiteSettings, Versioned
+from core import clock, errors
+from core.api import conditional, pagination, parsing
+from core.api.viewsets import AsyncViewSet, json_response
+from delivery.api import answers
+from delivery.shapes import ONLY_IN_DETAIL
+
+
+def writer(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise errors.Unauthenticated()
+    return request.user
+
+
+def sees_drafts(request: HttpRequest, model: type[Versioned]) -> bool:
+    return isinstance(request.user, User) and rights.may_see_drafts(request.user, model)
+
+
+class WorkingCopyViewSet(AsyncViewSet):
+    """What entries and settings share: reading a working copy and answering a write."""
+
+    model: type[Versioned]
+
+    def read_working(self, request: HttpRequest, thing: Versioned) -> HttpResponse:
+        fields = parsing.names(
+            parsing.query(request, ("fields",)), "fields", among=shapes.editor_fields(self.model.KIND)
+        )
+        response = json_response(shapes.pick_working(thing, fields), headers={"ETag": thing.etag})
+        return conditional.not_modified(response) if conditional.is_unchanged(request, thing.etag) else response
+
+    def written(self, thing: Versioned, removed: Removed, *, status: int = 200) -> HttpResponse:
+        fresh = self.model._default_manager.with_publication().get(pk=thing.pk)
+        shape = shapes.working(fresh) | {"sanitised": shapes.sanitised(removed)}
+        return json_response(shape, status=status, headers={"ETag": fresh.etag})
+
+    def save(self, request: HttpRequest, thing: Versioned, *, partial: bool) -> HttpResponse:
+        """PUT and PATCH: the right, the body, the version, then one verb."""
+        by = writer(request)
+        rights.require_change(by, thing)
+        as_draft = parsing.flag(parsing.query(request, ("draft",)), "draft")
+        values = self.input(request, INPUT[self.model.KIND], partial=partial)
+        published = values.pop("published", None)
+        conditional.check_if_match(request, thing.etag)
+        removed = Removed()
+        saving.save(
+            thing, values, published=published, as_draft=as_draft, by=by, now=clock.now(), removed=removed
+        )
+        return self.written(thing, removed)
+
+
+class EntryViewSet(WorkingCopyViewSet):
+    model: type[Entry]
+    lookup_field = "key"
+
+    def list(self, request: HttpRequest) -> HttpResponse:
+        if "status" not in request.GET:
+            return answers.read_list(request, self.model.KIND)
+        if not sees_drafts(request, self.model):
+            writer(request)
+            raise errors.Forbidden("Lists by status are for those who may see drafts.")
+        return self._working_list(request)
+
+    def _working_list(self, request: HttpRequest) -> HttpResponse:
+        kind = self.model.KIND
+        params = parsing.query(request, (*answers.list_parameters(kind), "status"))
+        fields = parsing.names(params, "fields", among=shapes.editor_fields(kind))
+        page = pagination.Page.from_query(params, default_per_page=answers.PER_PAGE[kind])
+        rows, total = listing.working_copies(self.model, params, page)
+        wanted = fields or [name for name in shapes.editor_fields(kind) if name not in ONLY_IN_DETAIL]
+        payload = pagination.envelope([shapes.pick_working(row, wanted) for row in rows], page, total)
+        return json_response(payload, headers={"Link": pagination.link_header(request, page, total)})
+
+    def retrieve(self, request: HttpRequest, key: str) -> HttpResponse:
+        if sees_drafts(request, self.model):
+            found = finding.entry(self.model, key)
+            if found is not None:
+                return self.read_working(request, found)
+        return answers.read_one(request, self.model.KIND, key)
+
+    def create(self, request: HttpRequest) -> HttpResponse:
+        by = writer(request)
+        rights.require_create(by, self.model)
+        parsing.query(request, ())
+        values = self.input(request, INPUT[self.model.KIND])
+        published = values.pop("published", None)
+        removed = Removed()
+        entry = saving.save_new(self.model, values, published=published, by=by, now=clock.now(), removed=removed)
+        response = self.written(entry, removed, status=201)
+        response["Location"] = f"{request.path.rstrip('/')}/{entry.slug}"
+        return response
+
+    def update(self, request: HttpRequest, key: str) -> HttpResponse:
+        return self.save(request, self._locked(request, key), partial=False)
+
+    def partial_update(self, request: HttpRequest, key: str) -> HttpResponse:
+        return self.save(request, self._locked(request, key), partial=True)
+
+    def destroy(self, request: HttpRequest, key: str) -> HttpResponse:
+        by = writer(request)
+        entry = self._locked(request, key)
+        rights.require_delete(by, entry)
+        parsing.query(request, ())
+        conditional.check_if_match(request, entry.etag)
+        drafts.delete(entry, by=by, now=clock.now())
+        return HttpResponse(status=204)
+
+    def _locked(self, request: HttpRequest, key: str) -> Entry:
+        """The entry to write to. Somebody who may not see drafts learns of one only what a visitor would."""
+        writer(request)
+        entry = finding.entry(self.model, key, lock=True)
+        if entry is None or not (sees_drafts(request, self.model) or rights.is_visible(entry)):
+            raise errors.NotFound()
+        return entry
+
+
+class PageViewSet(EntryViewSet):
+    model = Page
+
+
+class PostViewSet(EntryViewSet):
+    model = BlogPost
+
+
+class SettingsViewSet(WorkingCopyViewSet):
+    model = SiteSettings
+
+    def retrieve(self, request: HttpRequest) -> HttpResponse:
+        if sees_drafts(request, SiteSettings):
+            return self.read_working(request, SiteSettings.objects.with_publication().get())
+        return answers.read_settings(request)
+
+    def update(self, request: HttpRequest) -> HttpResponse:
+        return self._save(request, partial=False)
+
+    def partial_update(self, request: HttpRequest) -> HttpResponse:
+        return self._save(request, partial=True)
+
+    def _save(self, request: HttpRequest, *, partial: bool) -> HttpResponse:
+        writer(request)
+        return self.save(request, SiteSettings.objects.select_for_update(of=("self",)).get(), partial=partial)
+

@@ -1,0 +1,136 @@
+"""Working copies: creating, changing, putting into the bin and taking out again.
+
+Each verb is one transaction, checks the right itself, cleans HTML, appends a revision, and returns the thing. Nothing
+here makes anything public; taking something away from the public on deletion is ``publishing.unpublish``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from accounts.models import User
+from content import publishing, revisions, rights
+from content.models import Action, BlogPost, Entry, State, Versioned
+from core import errors, html
+from core import slugs as slug_rules
+from delivery import slugs
+
+E = TypeVar("E", bound=Entry)
+V = TypeVar("V", bound=Versioned)
+
+
+@dataclass
+class Removed:
+    """What the sanitiser took out of each HTML field of one save, for the answer to the writer."""
+
+    by_field: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@transaction.atomic
+def create(
+    model: type[E], values: Mapping[str, Any], *, by: User, now: datetime, removed: Removed | None = None
+) -> E:
+    """A new working copy in state draft. Without a slug it gets one made from its title."""
+    rights.require_create(by, model)
+    entry = model(created_at=now, updated_at=now, created_by=by, updated_by=by)
+    _assign(entry, values, removed or Removed())
+    if isinstance(entry, BlogPost) and not entry.author:
+        entry.author = by.name
+    wanted = entry.slug or slug_rules.from_title(entry.title, fallback=entry.KIND.value)
+    explicit, entry.slug = bool(entry.slug), wanted
+    _validate(entry)
+    if explicit:
+        slugs.claim(entry.KIND, wanted, entry.pk)
+    else:
+        entry.slug = slugs.claim_like(entry.KIND, wanted, entry.pk)
+    return _save_new(entry, by=by, now=now)
+
+
+@transaction.atomic
+def change(
+    thing: V, values: Mapping[str, Any], *, by: User, now: datetime, removed: Removed | None = None
+) -> bool:
+    """Changes some fields of a working copy that the caller has locked. False when nothing is different afterwards."""
+    rights.require_change(by, thing)
+    before = thing.values()
+    _assign(thing, values, removed or Removed())
+    if isinstance(thing, BlogPost) and not thing.author:
+        thing.author = (thing.created_by or by).name
+    _validate(thing)
+    changed = [name for name, value in thing.values().items() if value != before[name]]
+    if not changed:
+        return False
+    if isinstance(thing, Entry) and "slug" in changed:
+        slugs.release(thing.KIND, before["slug"], thing.pk)
+        slugs.claim(thing.KIND, thing.slug, thing.pk)
+    _save(thing, changed, action=Action.UPDATED, by=by, now=now)
+    return True
+
+
+@transaction.atomic
+def delete(entry: Entry, *, by: User, now: datetime) -> None:
+    """Into the bin: unpublished, its slug free at once. Everything it was stays in its revisions."""
+    rights.require_delete(by, entry)
+    publishing.withdraw(entry, by=by, now=now)
+    slugs.release_all(entry.KIND, entry.pk)
+    entry.deleted_at = now
+    _save(entry, ["deleted_at"], action=Action.DELETED, by=by, now=now)
+
+
+@transaction.atomic
+def restore(entry: E, *, by: User, now: datetime) -> E:
+    """Out of the bin, as a draft. A slug that was taken in the meantime gets a suffix."""
+    rights.require_delete(by, entry)
+    if entry.deleted_at is None:
+        raise errors.Conflict("It is not in the bin.")
+    entry.slug = slugs.claim_like(entry.KIND, entry.slug, entry.pk)
+    entry.deleted_at = None
+    entry.state = State.DRAFT
+    _save(entry, ["slug", "deleted_at", "state"], action=Action.RESTORED, by=by, now=now)
+    return entry
+
+
+def _assign(thing: Versioned, values: Mapping[str, Any], removed: Removed) -> None:
+    """Sets the fields and cleans HTML before anybody looks at it, noting what was taken out."""
+    for name in values:
+        if name not in thing.FIELDS:
+            raise errors.Invalid.field(name, "unknown_field", "There is no such field here.")
+    for name, value in values.items():
+        setattr(thing, name, _clean(name, value, removed) if name in thing.HTML_FIELDS else value)
+
+
+def _clean(name: str, value: Any, removed: Removed) -> html.CleanHTML:
+    try:
+        cleaned = html.clean(str(value))
+    except html.TooDeep as error:
+        raise errors.Invalid.field(name, "too_deep", str(error)) from error
+    if cleaned.removed:
+        removed.by_field[name] = cleaned.removed
+    return cleaned.html
+
+
+def _validate(thing: Versioned) -> None:
+    others = {field.name for field in thing._meta.fields} - set(thing.FIELDS)
+    try:
+        thing.clean_fields(exclude=others)
+    except ValidationError as error:
+        raise errors.Invalid.from_django(error) from error
+
+
+def _save_new(entry: E, *, by: User, now: datetime) -> E:
+    revision = revisions.stamp(entry, action=Action.CREATED, by=by, now=now)
+    entry.save(force_insert=True)
+    revision.save(force_insert=True)
+    return entry
+
+
+def _save(thing: Versioned, changed: list[str], *, action: Action, by: User, now: datetime) -> None:
+    thing.version += 1
+    thing.updated_at, thing.updated_by = now, by
+    revision = revisions.stamp(thing, action=action, by=by, now=now)
+    thing.save(update_fields=[*changed, "version", "revision_id", "updated_at", "updated_by"])
+    revision.save(force_insert=True)

@@ -1,0 +1,66 @@
+"""Publishing: making a working copy's present state public, and taking it away again."""
+
+from datetime import datetime
+from typing import TypeVar
+
+from django.db import transaction
+from django.db.models import F
+
+from accounts.models import User
+from content import rights
+from content.models import Entry, SiteSettings, State, Versioned
+from core import errors
+from delivery import publications
+from delivery.models import Publication
+
+V = TypeVar("V", bound=Versioned)
+
+
+class NotPublished(errors.Conflict):
+    code = "not_published"
+    title = "It is not public"
+
+
+@transaction.atomic
+def publish(thing: V, *, by: User, now: datetime) -> Publication:
+    """Makes what the working copy says now public at once, closing what was public before. The caller locked it."""
+    rights.require_publish(by, type(thing))
+    content = publications.Content(
+        kind=thing.KIND,
+        entry_id=thing.pk,
+        revision_id=thing.revision_id,
+        slug=thing.slug if isinstance(thing, Entry) else "",
+        fields=thing.values(),
+        created_at=thing.created_at,
+    )
+    publication = publications.go_live(content, by=by.pk, now=now)
+    if isinstance(thing, Entry):
+        thing.state = State.DRAFT
+    _next_version(thing)
+    return publication
+
+
+@transaction.atomic
+def unpublish(entry: Entry, *, by: User, now: datetime) -> None:
+    """Nobody but editors finds it any more. Raises NotPublished where there is nothing to take away."""
+    rights.require_publish(by, type(entry))
+    if not rights.is_visible(entry):
+        raise NotPublished()
+    publications.withdraw(entry.KIND, entry.pk, working_slug=entry.slug, by=by.pk, now=now)
+    _next_version(entry)
+
+
+def withdraw(entry: Entry, *, by: User, now: datetime) -> None:
+    """Unpublishes whatever is public or scheduled, as a part of deleting; nothing to do is no error."""
+    if Publication.objects.of(entry.KIND, entry.pk).not_over().exists():
+        rights.require_publish(by, type(entry))
+        publications.withdraw(entry.KIND, entry.pk, working_slug=entry.slug, by=by.pk, now=now)
+
+
+def _next_version(thing: Versioned) -> None:
+    """A step that changes no field still changes what an editor reads, so the ETag must move."""
+    thing.version += 1
+    update = {"version": F("version") + 1}
+    if not isinstance(thing, SiteSettings):
+        update["state"] = thing.state  # type: ignore[attr-defined, assignment]
+    type(thing)._default_manager.filter(pk=thing.pk).update(**update)

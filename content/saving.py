@@ -1,0 +1,72 @@
+"""Saving as editors know it: one step that stores the working copy and, where that is wanted and allowed, publishes.
+
+The rules are the contract's (api.md, Writing). A *changed* ``published`` publishes or unpublishes. Otherwise a change to
+something public, by somebody who may publish, is public at once, unless it is saved as a draft.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.db import transaction
+
+from accounts.models import User
+from content import drafts, publishing, rights
+from content.drafts import Removed
+from content.models import Entry, Versioned
+from core import errors
+from delivery import reads
+
+E = TypeVar("E", bound=Entry)
+
+
+@transaction.atomic
+def save_new(
+    model: type[E],
+    values: Mapping[str, Any],
+    *,
+    published: bool | None,
+    by: User,
+    now: datetime,
+    removed: Removed | None = None,
+) -> E:
+    """A new entry, public at once where ``published`` says so."""
+    if published:
+        rights.require_create(by, model)
+        rights.require_publish(by, model)
+    entry = drafts.create(model, values, by=by, now=now, removed=removed)
+    if published:
+        publishing.publish(entry, by=by, now=now)
+    return entry
+
+
+@transaction.atomic
+def save(
+    thing: Versioned,
+    values: Mapping[str, Any],
+    *,
+    published: bool | None = None,
+    as_draft: bool = False,
+    by: User,
+    now: datetime,
+    removed: Removed | None = None,
+) -> None:
+    """Changes something that the caller has locked. ``published=None`` leaves it as public or private as it is."""
+    was_public = rights.is_visible(thing)
+    turns = published is not None and published != was_public
+    if turns and as_draft:
+        raise errors.Invalid.field("published", "conflicts_with_draft", "Either publish it or save it as a draft.")
+    rights.require_change(by, thing)
+    if turns:
+        rights.require_publish(by, type(thing))
+    changed = drafts.change(thing, values, by=by, now=now, removed=removed)
+    if turns and was_public and isinstance(thing, Entry):
+        publishing.unpublish(thing, by=by, now=now)
+    elif turns or (was_public and not as_draft and _has_news(thing, values, changed)):
+        if turns or rights.may_publish(by, type(thing)):
+            publishing.publish(thing, by=by, now=now)
+
+
+def _has_news(thing: Versioned, values: Mapping[str, Any], changed: bool) -> bool:
+    """Saving content publishes what an earlier draft left waiting as well; saving no content publishes nothing."""
+    return changed or (bool(values) and reads.live_revision(thing.KIND, thing.pk) != thing.revision_id)

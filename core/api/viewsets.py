@@ -1,0 +1,131 @@
+"""The one bridge between asynchronous Django and synchronous verbs.
+
+Every API view is a coroutine. An action is an ordinary function: it runs in one hop, in one thread with one database
+connection, authenticated, and, when it writes, in one transaction together with its Idempotency-Key. The order of
+refusals is the contract's: 429, 405, 401, 403/404, 415, 400, 422, 412, 409 (api.md, Shape).
+"""
+
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any, ClassVar
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
+from rest_framework import serializers, viewsets
+
+from core import errors, rendering
+from core.api import idempotency, parsing, problems
+
+SAFE = ("GET", "HEAD")
+_TOKEN_PARAMETERS = ("token=", "access_token=")
+
+
+def json_response(payload: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
+    content = payload if isinstance(payload, bytes) else rendering.dumps(payload)
+    return HttpResponse(content, status=status, content_type="application/json", headers=headers)
+
+
+class AsyncViewSet(viewsets.GenericViewSet[Any]):
+    """Actions are ``def list/create/retrieve/update/partial_update/destroy(self, request, **kwargs)``."""
+
+    queryset = None
+    pagination_class = None
+    filter_backends: ClassVar[list[Any]] = []
+    is_atomic = True  # False where a write must be committed although the request is refused
+
+    @classmethod
+    def as_view(cls, actions: dict[str, str] | None = None, **initkwargs: Any) -> Any:
+        inner = super().as_view(actions, **initkwargs)
+
+        async def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            response: HttpResponse = await inner(request, *args, **kwargs)
+            return response
+
+        return update_wrapper(view, inner)
+
+    async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+        try:
+            response = await self._answer(request, kwargs)
+        except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes a problem body
+            response = problems.answer(error)
+        return self._finish(request, response)
+
+    async def _answer(self, request: HttpRequest, kwargs: dict[str, Any]) -> HttpResponse:
+        method = (request.method or "").lower()
+        if method == "options":
+            return HttpResponse(status=204, headers={"Allow": ", ".join(self._allowed())})
+        self.action = self.action_map.get(method)
+        if self.action is None:
+            raise errors.MethodNotAllowed(self._allowed())
+        return await sync_to_async(self._run)(getattr(self, self.action), request, kwargs)
+
+    def _run(self, action: Callable[..., HttpResponse], request: HttpRequest, kwargs: dict[str, Any]) -> HttpResponse:
+        self.guard(request)
+        self.authenticate(request)
+        if request.method in SAFE or not self.is_atomic:
+            return action(request, **kwargs)
+        with transaction.atomic():
+            return self._once(action, request, kwargs)
+
+    def _once(self, action: Callable[..., HttpResponse], request: HttpRequest, kwargs: dict[str, Any]) -> HttpResponse:
+        key = idempotency.key_of(request) if request.method == "POST" else None
+        caller = request.user.pk
+        if key is None or caller is None:
+            return action(request, **kwargs)
+        first = idempotency.begin(request, caller=caller, key=key)
+        if first is not None:
+            return first
+        response = action(request, **kwargs)
+        idempotency.finish(response, caller=caller, key=key)
+        return response
+
+    def guard(self, request: HttpRequest) -> None:
+        """Raises TooManyRequests; for views whose door is counted."""
+
+    def authenticate(self, request: HttpRequest) -> None:
+        """Sets ``request.user`` and ``request.auth`` from the Authorization header. No header: anonymous."""
+        if any(name in request.META.get("QUERY_STRING", "") for name in _TOKEN_PARAMETERS):
+            raise errors.Unauthenticated("A token in the query string is not accepted; send the Authorization header.")
+        request.user = AnonymousUser()
+        for authenticator in self.get_authenticators():
+            found = authenticator.authenticate(request)
+            if found is not None:
+                request.user, request.auth = found  # type: ignore[attr-defined]
+                return
+
+    def input(self, request: HttpRequest, serializer: type[serializers.Serializer[Any]], **kwargs: Any) -> dict[str, Any]:
+        """The validated body. Call it after the right was checked, so that 403 and 404 come before 415, 400 and 422."""
+        checked = serializer(data=parsing.json_body(request), **kwargs)
+        if not checked.is_valid():
+            raise errors.Invalid(errors=field_errors(checked.errors))
+        return dict(checked.validated_data)
+
+    def _allowed(self) -> list[str]:
+        names = [name.upper() for name in self.action_map]
+        return [*names, *(["HEAD"] if "GET" in names and "HEAD" not in names else []), "OPTIONS"]
+
+    def _finish(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if "HTTP_AUTHORIZATION" in request.META:
+            response["Cache-Control"] = "private, no-store"
+        elif "Cache-Control" not in response:
+            response["Cache-Control"] = "no-store"
+        patch_vary_headers(response, ["Authorization", "Origin", "Accept-Encoding"])
+        return response
+
+
+def field_errors(found: Any, path: str = "") -> list[errors.FieldError]:
+    """Flattens DRF's nested errors: ``{"tags": {3: ["…"]}}`` becomes one error for the field ``tags.3``."""
+    if isinstance(found, dict):
+        return [one for name, below in found.items() for one in field_errors(below, _join(path, name))]
+    if found and not all(hasattr(one, "code") for one in found):
+        return [one for n, below in enumerate(found) if below for one in field_errors(below, _join(path, n))]
+    return [errors.FieldError(path, one.code or "invalid", str(one)) for one in found]
+
+
+def _join(path: str, name: object) -> str:
+    if name == "non_field_errors":
+        return path
+    return f"{path}.{name}" if path else str(name)

@@ -1,0 +1,226 @@
+"""A lean ASGI handler: a request pays for a thread only when it uses one, and threads are kept.
+
+Django's own handler starts a thread per request (signals and ``response.close()`` are synchronous) and joins it. Here a
+request that touches the database borrows one of a fixed number of *lanes*, kept threads each with its own database
+connection, and returns it. What differs from ``django.core.handlers.asgi.ASGIHandler`` (6.1):
+
+* the middleware list is given, so that the API runs behind a short asynchronous list and the admin behind the full one;
+* ``request_started`` is not sent; ``request_finished`` is sent in the lane, and only where one was used;
+* a client that disconnects ends a stream, but does not cancel an ordinary request: a write that began is carried out;
+* request bodies are bounded in size and in time.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from io import BytesIO
+from typing import IO, Any
+
+from asgiref.sync import ThreadSensitiveContext
+from django.conf import settings
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix
+
+from core import errors
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+LANE_WAIT_SECONDS = 5.0
+BODY_SECONDS = 30.0
+DRAINED_BYTES = 16 * 1024 * 1024
+
+
+class Lanes:
+    """A fixed number of kept threads. All methods run on the event loop's thread, so there is nothing to lock."""
+
+    def __init__(self, size: int) -> None:
+        self._idle = deque(ThreadPoolExecutor(1, thread_name_prefix=f"lane-{n}") for n in range(size))
+        self._waiting: deque[Lane] = deque()
+
+    def request(self, lane: "Lane") -> None:
+        if self._idle:
+            lane.bind(self._idle.popleft())
+        else:
+            self._waiting.append(lane)
+
+    def give_back(self, thread: ThreadPoolExecutor) -> None:
+        while self._waiting:
+            lane = self._waiting.popleft()
+            if not lane.is_closed:
+                lane.bind(thread)
+                return
+        self._idle.append(thread)
+
+
+class Lane(Executor):
+    """One request's claim on a kept thread; takes it at the first ``submit`` and keeps it until ``release``."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self._lanes = lanes
+        self._thread: ThreadPoolExecutor | None = None
+        self._queued: list[tuple[Future[Any], Callable[..., Any]]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self.is_used = False
+        self.is_closed = False
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if self._thread is not None:
+            return self._thread.submit(fn, *args, **kwargs)
+        future: Future[Any] = Future()
+        self._queued.append((future, partial(fn, *args, **kwargs)))
+        if not self.is_used:
+            self.is_used = True
+            self._timer = asyncio.get_running_loop().call_later(LANE_WAIT_SECONDS, self._give_up)
+            self._lanes.request(self)
+        return future
+
+    def bind(self, thread: ThreadPoolExecutor) -> None:
+        self._stop_timer()
+        self._thread = thread
+        for future, job in self._queued:
+            thread.submit(_run_into, future, job)
+        self._queued.clear()
+
+    def release(self, last: Callable[[], Any] | None) -> None:
+        """Runs ``last`` in the thread, then gives the thread to the next request."""
+        self.is_closed = True
+        self._stop_timer()
+        if self._thread is not None:
+            if last is not None:
+                self._thread.submit(last)
+            self._lanes.give_back(self._thread)
+            self._thread = None
+
+    def _give_up(self) -> None:
+        self.is_closed = True
+        for future, _ in self._queued:
+            future.set_exception(errors.Unavailable("All database connections are busy.", retry_after=1))
+        self._queued.clear()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _run_into(future: Future[Any], job: Callable[[], Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(job())
+    except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the waiter
+        future.set_exception(error)
+
+
+class LeanHandler(ASGIHandler):
+    def __init__(self, middleware: list[str], *, lanes: Lanes, max_body: int) -> None:
+        self._middleware = middleware
+        self._lanes = lanes
+        self._max_body = max_body
+        super().__init__()
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        theirs, settings.MIDDLEWARE = settings.MIDDLEWARE, self._middleware
+        try:
+            super().load_middleware(is_async)
+        finally:
+            settings.MIDDLEWARE = theirs
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        lane = Lane(self._lanes)
+        last: Callable[[], Any] | None = None
+        try:
+            async with ThreadSensitiveContext(executor=lane):
+                response = await self._respond(scope, receive, send)
+                last = response.close if response is not None and lane.is_used else None
+                if response is not None and last is None:
+                    _close_without_signal(response)
+        finally:
+            lane.release(last)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> HttpResponseBase | None:
+        refused: errors.Refusal | None = None
+        try:
+            body = await self._read(receive)
+        except RequestAborted:
+            return None
+        except errors.Refusal as refusal:
+            body, refused = BytesIO(), refusal
+        with closing(body):
+            set_script_prefix(get_script_prefix(scope))
+            request = self._request(scope, body, refused)
+            response: HttpResponseBase = await self.run_get_response(request)
+            if response.streaming:
+                await self._send_stream(response, receive, send)
+            else:
+                await self.send_response(response, send)
+            return response
+
+    def _request(self, scope: Scope, body: IO[bytes], refused: errors.Refusal | None) -> HttpRequest:
+        """The request; ``core.middleware`` answers for what could not be read, with the headers of every answer."""
+        request, _ = self.create_request(scope, body)
+        if request is None:
+            request, _ = self.create_request({**scope, "query_string": b""}, body)
+            refused = errors.Malformed("The query string is not UTF-8.")
+        request.refused = refused
+        return request  # type: ignore[no-any-return]
+
+    async def _read(self, receive: Receive) -> IO[bytes]:
+        """The whole body, at most ``max_body`` bytes of it, within ``BODY_SECONDS``."""
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._max_body:
+                await _drain(message, receive)
+                raise errors.TooLarge(f"At most {self._max_body} bytes.")
+            return message
+
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body: IO[bytes] = await self.read_body(counted)
+                return body
+        except TimeoutError:
+            raise errors.TooSlow() from None
+
+    async def _send_stream(self, response: HttpResponseBase, receive: Receive, send: Send) -> None:
+        """Ends the stream when the client goes away."""
+        sending = asyncio.ensure_future(self.send_response(response, send))
+        leaving = asyncio.ensure_future(_disconnected(receive))
+        await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        leaving.cancel()
+        sending.cancel()
+        await asyncio.gather(sending, leaving, return_exceptions=True)
+
+
+async def _drain(message: Message, receive: Receive) -> None:
+    """Reads on for a while, so that the client has sent its body and listens when our refusal comes."""
+    left = DRAINED_BYTES
+    while message.get("more_body") and left > 0:
+        message = await receive()
+        left -= len(message.get("body", b""))
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _close_without_signal(response: HttpResponseBase) -> None:
+    """What ``response.close()`` does, less the signal whose receivers would run on the event loop."""
+    for closer in response._resource_closers:
+        closer()
+    response.closed = True
+    if isinstance(response, HttpResponse):
+        response._resource_closers.clear()

@@ -1,0 +1,99 @@
+"""What every request passes: an id, a log line, a known host, security headers. Natively asynchronous for the API."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.decorators import async_only_middleware, sync_only_middleware
+
+from core import errors
+from core.api import problems
+from core.observability import log_request, request_id_from, request_id_var
+
+Next = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+SyncNext = Callable[[HttpRequest], HttpResponseBase]
+
+PROBES = ("/healthz", "/readyz")  # asked by their address, not by the site's name
+API_CSP = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+
+@async_only_middleware
+def api_edge(get_response: Next) -> Next:
+    """The outermost layer of the API: no exception, debug page or redirect of Django's ever leaves it."""
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        started, request_id = _begin(request)
+        response = _refuse_host(request)
+        if response is None:
+            if len(request.path_info) > 1 and request.path_info.endswith("/"):
+                request.path_info = request.path_info[:-1]
+            response = await get_response(request)
+        response.headers.setdefault("Content-Security-Policy", API_CSP)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
+        if settings.SECURE_HSTS_SECONDS and request.is_secure():
+            response.headers.setdefault("Strict-Transport-Security", f"max-age={settings.SECURE_HSTS_SECONDS}")
+        if isinstance(response, HttpResponse) and response.status_code not in (204, 304):
+            response.headers.setdefault("Content-Length", str(len(response.content)))
+        _end(request, response, started, request_id)
+        return response
+
+    return middleware
+
+
+@async_only_middleware
+def unread_request(get_response: Next) -> Next:
+    """Answers for a request whose body or query string could not be read (``core.asgi``)."""
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        refused = getattr(request, "refused", None)
+        return problems.render(refused) if refused else await get_response(request)
+
+    return middleware
+
+
+@sync_only_middleware
+def site_edge(get_response: SyncNext) -> SyncNext:
+    """The same for the admin: an id, a log line, and a plain refusal of what could not be read."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        started, request_id = _begin(request)
+        refused = getattr(request, "refused", None)
+        response = problems.render(refused) if refused else get_response(request)
+        _end(request, response, started, request_id)
+        return response
+
+    return middleware
+
+
+def _begin(request: HttpRequest) -> tuple[float, str]:
+    request_id = request_id_from(request.META.get("HTTP_X_REQUEST_ID"))
+    request_id_var.set(request_id)
+    request.arrived_at = time.time()  # type: ignore[attr-defined] # tokens.rotate judges races by it
+    return time.perf_counter(), request_id
+
+
+def _end(request: HttpRequest, response: HttpResponseBase, started: float, request_id: str) -> None:
+    response["X-Request-ID"] = request_id
+    user = getattr(request, "user", None)
+    log_request(
+        method=request.method or "",
+        path=request.path,
+        status=response.status_code,
+        started=started,
+        user=str(user.pk) if user is not None and user.pk else None,
+        request_id=request_id,
+    )
+
+
+def _refuse_host(request: HttpRequest) -> HttpResponseBase | None:
+    if request.path_info.rstrip("/") in PROBES:
+        return None
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return problems.render(errors.Malformed("This host name is not served here."))
+    return None

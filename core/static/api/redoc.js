@@ -1,0 +1,2 @@
+const place = document.getElementById("redoc");
+Redoc.init(place.dataset.schema, { disableSearch: false, hideHostname: true }, place);

@@ -1,0 +1,168 @@
+"""What is public, when, and under which slug. Rows refer upwards by plain ids: this layer knows no working copies."""
+
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+
+from core import clock
+from core.ids import uuid7
+from core.slugs import MAX_LENGTH
+
+
+class Kind(models.TextChoices):
+    PAGE = "page"
+    POST = "post"
+    SETTINGS = "settings"
+
+
+class PublicationQuerySet(models.QuerySet["Publication"]):
+    def of(self, kind: str, entry_id: object) -> Self:
+        return self.filter(kind=kind, entry_id=entry_id)
+
+    def not_over(self) -> Self:
+        """Live now or still to come."""
+        return self.filter(Q(live_until=None) | Q(live_until__gt=clock.Now()))
+
+    def started(self) -> Self:
+        return self.filter(live_from__lte=clock.Now())
+
+
+class Publication(models.Model):
+    """One stretch of time in which one revision is public: ``live_from <= now < live_until``.
+
+    Append-only. The past never changes: a live one can only be closed, one that has not started can be taken back.
+    ``content`` holds the entry's own public fields as they were.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=10, choices=Kind)
+    entry_id = models.UUIDField()
+    revision_id = models.UUIDField()
+    slug = models.CharField(max_length=MAX_LENGTH, blank=True)
+    content = models.JSONField()
+    entry_created_at = models.DateTimeField()
+    published_at = models.DateTimeField()  # when the entry went live for the first time
+    live_from = models.DateTimeField()
+    live_until = models.DateTimeField(null=True, blank=True)
+    published_by = models.UUIDField(null=True, blank=True)
+    closed_by = models.UUIDField(null=True, blank=True)
+
+    objects = PublicationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "entry_id"], condition=Q(live_until=None), name="one_open_publication_per_entry"
+            ),
+            models.CheckConstraint(
+                condition=Q(live_until=None) | Q(live_until__gte=F("live_from")), name="publication_ends_after_its_start"
+            ),
+        ]
+        indexes = [models.Index(fields=["entry_id", "live_from"], name="publication_by_entry")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.slug or self.entry_id} from {self.live_from:%Y-%m-%d %H:%M}"
+
+
+class LiveEntryQuerySet(models.QuerySet["LiveEntry"]):
+    def live(self) -> Self:
+        """What a reader may see at this moment, by the database's clock."""
+        now = clock.Now()
+        return self.filter(live_from__lte=now).filter(Q(live_until=None) | Q(live_until__gt=now))
+
+    def upcoming(self) -> Self:
+        return self.filter(live_from__gt=clock.Now())
+
+
+class LiveEntry(models.Model):
+    """The current projection: one row per publication that is live or still to come, ready to be sent.
+
+    Public reads touch this table alone. It is written in the publishing transaction and can be made anew from the
+    publications (``manage.py rebuild_projection``).
+    """
+
+    publication = models.OneToOneField(Publication, models.CASCADE, primary_key=True, related_name="projection")
+    kind = models.CharField(max_length=10, choices=Kind)
+    entry_id = models.UUIDField()
+    revision_id = models.UUIDField()
+    slug = models.CharField(max_length=MAX_LENGTH, blank=True)
+    title_key = models.BinaryField()  # sorts alike on every database, whatever its collation
+    author = models.CharField(max_length=200, blank=True)
+    search_text = models.TextField(blank=True)  # case-folded title and excerpt
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    published_at = models.DateTimeField()
+    live_from = models.DateTimeField()
+    live_until = models.DateTimeField(null=True, blank=True)
+    summary = models.TextField()  # JSON, as it stands in lists
+    detail = models.TextField()  # JSON, as a single read answers
+
+    objects = LiveEntryQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["kind", "slug"], name="live_by_slug"),
+            models.Index(fields=["entry_id"], name="live_by_entry"),
+            models.Index(fields=["kind", "-created_at", "entry_id"], name="live_by_creation"),
+            models.Index(fields=["kind", "-updated_at", "entry_id"], name="live_by_update"),
+            models.Index(fields=["kind", "-published_at", "entry_id"], name="live_by_publication"),
+            models.Index(fields=["kind", "title_key", "entry_id"], name="live_by_title"),
+            models.Index(fields=["kind", "author", "-created_at", "entry_id"], name="live_by_author"),
+            models.Index(fields=["kind", "live_from"], name="live_by_start"),
+            models.Index(fields=["kind", "live_until"], condition=Q(live_until__isnull=False), name="live_by_end"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.slug}"
+
+
+class LiveTag(models.Model):
+    """One tag of one live post; a row of its own, because a JSON index cannot answer newest-first cheaply."""
+
+    entry = models.ForeignKey(LiveEntry, models.CASCADE, related_name="tag_rows")
+    kind = models.CharField(max_length=10, choices=Kind)
+    tag = models.CharField(max_length=50)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["kind", "tag", "-created_at", "entry"], name="live_tag_newest_first")]
+
+    def __str__(self) -> str:
+        return self.tag
+
+
+class SlugState(models.TextChoices):
+    WORKING = "working"
+    LIVE = "live"
+    OLD = "old"
+
+
+class Slug(models.Model):
+    """Who has a slug: the one table that answers it, for working copies and for what is public.
+
+    ``entry_id`` holds it now (nobody, when it is old). ``redirect_to`` is the entry that was live here before: it goes on
+    redirecting while a draft of somebody else has the slug, until that draft goes live, so that no draft shows.
+    """
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    slug = models.CharField(max_length=MAX_LENGTH)
+    state = models.CharField(max_length=10, choices=SlugState)
+    entry_id = models.UUIDField(null=True, blank=True)
+    redirect_to = models.UUIDField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "slug"], name="slug_unique_within_its_kind"),
+            models.UniqueConstraint(fields=["kind", "entry_id", "state"], name="one_slug_per_entry_and_state"),
+            models.CheckConstraint(
+                condition=Q(state=SlugState.OLD, entry_id=None, redirect_to__isnull=False)
+                | Q(state=SlugState.WORKING, entry_id__isnull=False)
+                | Q(state=SlugState.LIVE, entry_id__isnull=False, redirect_to=None),
+                name="slug_holder_fits_its_state",
+            ),
+        ]
+        indexes = [models.Index(fields=["entry_id"], name="slug_by_entry")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.slug} ({self.state})"

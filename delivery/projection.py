@@ -1,0 +1,82 @@
+"""The current projection: publications written out as rows that lists filter and order by, and as finished JSON."""
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+from core import rendering
+from delivery import shapes
+from delivery.models import LiveEntry, LiveTag, Publication
+
+BATCH = 1000
+
+
+def write(publications: Iterable[Publication]) -> None:
+    """Adds the rows of publications that are live or still to come; the caller has removed those they replace."""
+    several = list(publications)
+    rows = LiveEntry.objects.bulk_create([_row(one) for one in several], batch_size=BATCH)
+    tags = [
+        LiveTag(entry=row, kind=row.kind, tag=tag, created_at=row.created_at)
+        for row, publication in zip(rows, several, strict=True)
+        for tag in publication.content.get("tags", ())
+    ]
+    LiveTag.objects.bulk_create(tags, batch_size=BATCH)
+
+
+def remove(publication_ids: Iterable[Any]) -> None:
+    LiveEntry.objects.filter(pk__in=list(publication_ids)).delete()
+
+
+def rebuild() -> int:
+    """Writes the whole projection anew from the publications; returns how many rows it has. One transaction, please."""
+    LiveEntry.objects.all().delete()
+    written, batch = 0, []
+    for publication in Publication.objects.not_over().order_by("live_from").iterator(chunk_size=BATCH):
+        batch.append(publication)
+        if len(batch) == BATCH:
+            write(batch)
+            written, batch = written + BATCH, []
+    write(batch)
+    return written + len(batch)
+
+
+def public_shape(publication: Publication) -> dict[str, Any]:
+    """Exactly what visitors get. ``updated_at`` is when this content went live: unpublished edits move nothing here."""
+    whole = {
+        **publication.content,
+        "id": publication.entry_id,
+        "slug": publication.slug,
+        "published": True,
+        "published_at": publication.published_at,
+        "created_at": publication.entry_created_at,
+        "updated_at": publication.live_from,
+    }
+    return shapes.pick(whole, shapes.FIELDS[publication.kind])
+
+
+def sort_key(title: str) -> bytes:
+    """Titles sort without regard to case and accents, in the same order on every database."""
+    decomposed = unicodedata.normalize("NFKD", title.casefold())
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).encode()
+
+
+def _row(publication: Publication) -> LiveEntry:
+    shape = public_shape(publication)
+    content = publication.content
+    return LiveEntry(
+        publication=publication,
+        kind=publication.kind,
+        entry_id=publication.entry_id,
+        revision_id=publication.revision_id,
+        slug=publication.slug,
+        title_key=sort_key(content.get("title", "")),
+        author=content.get("author", ""),
+        search_text=f"{content.get('title', '')}\n{content.get('excerpt', '')}".casefold(),
+        created_at=publication.entry_created_at,
+        updated_at=publication.live_from,
+        published_at=publication.published_at,
+        live_from=publication.live_from,
+        live_until=publication.live_until,
+        summary=rendering.dumps(shapes.pick(shape, shapes.summary_fields(publication.kind))).decode(),
+        detail=rendering.dumps(shape).decode(),
+    )

@@ -1,0 +1,82 @@
+"""Shared fixtures: a client that goes through the API's real middleware list and the real asynchronous views."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.core.cache import caches
+from django.http import HttpResponse
+from django.test import AsyncClient
+from django.test.client import AsyncClientHandler
+
+
+class ApiHandler(AsyncClientHandler):
+    def load_middleware(self, is_async: bool = False) -> None:
+        theirs, settings.MIDDLEWARE = settings.MIDDLEWARE, settings.API_MIDDLEWARE
+        try:
+            super().load_middleware(is_async)
+        finally:
+            settings.MIDDLEWARE = theirs
+
+
+class Api:
+    """``api.get("/posts")`` asks /api/v1/posts; a path that starts with ``//`` is taken as it is, less one slash."""
+
+    def __init__(self) -> None:
+        self.client = AsyncClient()
+        self.client.handler = ApiHandler(enforce_csrf_checks=True)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        raw: bytes | None = None,
+        content_type: str = "application/json",
+        headers: dict[str, str] | None = None,
+    ) -> HttpResponse:
+        target = path[1:] if path.startswith("//") else f"/api/v1{path}"
+        sent = dict(headers or {})
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        data = raw if raw is not None else (b"" if body is None else json.dumps(body).encode())
+
+        async def send() -> HttpResponse:
+            response: HttpResponse = await self.client.generic(method, target, data, content_type, headers=sent)
+            return response
+
+        return async_to_sync(send)()
+
+    def get(self, path: str, **options: Any) -> HttpResponse:
+        return self.request("GET", path, **options)
+
+    def head(self, path: str, **options: Any) -> HttpResponse:
+        return self.request("HEAD", path, **options)
+
+    def post(self, path: str, body: Any = None, **options: Any) -> HttpResponse:
+        return self.request("POST", path, body, **options)
+
+    def put(self, path: str, body: Any = None, **options: Any) -> HttpResponse:
+        return self.request("PUT", path, body, **options)
+
+    def patch(self, path: str, body: Any = None, **options: Any) -> HttpResponse:
+        return self.request("PATCH", path, body, **options)
+
+    def delete(self, path: str, **options: Any) -> HttpResponse:
+        return self.request("DELETE", path, **options)
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+@pytest.fixture(autouse=True)
+def empty_caches() -> Iterator[None]:
+    yield
+    caches["default"].clear()
