@@ -19,7 +19,7 @@ class DemoEntry:
 
 
 def site_settings() -> dict[str, Any]:
-    values: dict[str, Any] = json.loads((FOLDER / "settings.json").read_text())
+    values: dict[str, Any] = json.loads((FOLDER / "settings.json").read_text(encoding="utf-8"))
     return values
 
 
@@ -33,7 +33,7 @@ def posts() -> Iterator[DemoEntry]:
 
 def _entries(folder: str) -> Iterator[DemoEntry]:
     for path in sorted((FOLDER / folder).glob("*.html")):
-        yield parse(path.read_text())
+        yield parse(path.read_text(encoding="utf-8"))
 
 
 def parse(text: str) -> DemoEntry:

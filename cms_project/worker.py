@@ -1,78 +1,70 @@
-"""The worker that gunicorn starts: uvicorn, with what it needs to face the open network and to leave without loss."""
+"""The worker that gunicorn starts (``gunicorn.conf.py``): uvicorn, trusting no header and logging through Django."""
 
 import asyncio
+import logging
+import os
 import socket
-from collections.abc import Callable
-from typing import Any
+import sys
+from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from gunicorn.arbiter import Arbiter
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
-MAX_HEADER_BYTES = 32 * 1024  # the request line included; cookies of a busy domain fit
-HEADER_SECONDS = 15.0
-LAST_CALL_SECONDS = 0.5
-"""How long a connection that is kept alive may still send a request after the server was told to leave."""
+from cms_project.protocol import GuardedProtocol
+
+GRACEFUL_SECONDS = 20  # for requests under way; gunicorn waits five seconds longer before it kills
 
 
-class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, with the two limits that it leaves to a proxy, and a leave-taking that drops no request.
+class LastCallServer(Server):
+    """Answers also those whom the kernel had let in, but who still queued at the door when the server was told to leave."""
 
-    Headers must arrive within ``HEADER_SECONDS`` and ``MAX_HEADER_BYTES``: otherwise half-sent requests would hold
-    connections, and endless ones memory, for as long as they please.
-    """
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        doors = [socket.socket(fileno=os.dup(sock.fileno())) for sock in sockets or []]
+        for server in self.servers:
+            server.close()
+        for door in doors:
+            await self._let_in(door)
+            door.close()
+        await super().shutdown(sockets)
 
-    _header_bytes = 0
-    _header_timer: asyncio.TimerHandle | None = None
-    _is_leaving = False
+    async def _let_in(self, door: socket.socket) -> None:
+        door.setblocking(False)
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, _ = door.accept()
+            except BlockingIOError:
+                return
+            await loop.connect_accepted_socket(self._protocol, connection)
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._expect_header()
+    def _protocol(self) -> GuardedProtocol:
+        return GuardedProtocol(self.config, self.server_state, self.lifespan.state)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_header_timer()
-        super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        if self._is_between_requests():
-            self._header_bytes += len(data)
-            if self._header_timer is None:
-                self._expect_header()
-        super().data_received(data)
-        if self._header_bytes > MAX_HEADER_BYTES and self._is_between_requests():
-            self._close()
+class Worker(UvicornWorker):
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
+        "loop": "uvloop",
+        "http": GuardedProtocol,
+        "ws": "none",
+        "lifespan": "on",
+        # uvicorn believes X-Forwarded-For from 127.0.0.1 by itself; TRUSTED_PROXY_COUNT alone decides that here.
+        "proxy_headers": False,
+        "server_header": False,
+        "access_log": False,  # the application writes its own line
+        "timeout_graceful_shutdown": GRACEFUL_SECONDS,
+    }
 
-    def on_headers_complete(self) -> None:
-        self._stop_header_timer()
-        self._header_bytes = 0
-        super().on_headers_complete()
-        if self._is_leaving:
-            self.cycle.keep_alive = False  # the answer says so, and nothing more is read
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        log = logging.getLogger("uvicorn.error")  # handed to gunicorn's handlers, of which there are none
+        log.propagate = True
 
-    def shutdown(self) -> None:
-        """A client that has just sent its next request could not tell our farewell from a lost answer: wait a moment."""
-        self._is_leaving = True
-        if self._is_between_requests():
-            self.loop.call_later(LAST_CALL_SECONDS, self._close_if_idle)
-        else:
-            super().shutdown()
-
-    def _is_between_requests(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
-
-    def _close_if_idle(self) -> None:
-        if self._is_between_requests():
-            self._close()
-
-    def _expect_header(self) -> None:
-        self._header_timer = self.loop.call_later(HEADER_SECONDS, self._close)
-
-    def _stop_header_timer(self) -> None:
-        if self._header_timer is not None:
-            self._header_timer.cancel()
-            self._header_timer = None
-
-    def _close(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.close()
+    async def _serve(self) -> None:
+        """As the parent has it, with another server."""
+        self.config.app = self.wsgi
+        server = LastCallServer(config=self.config)
+        self._install_sigquit_handler()
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)

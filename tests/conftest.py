@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.apps import apps
 from django.conf import settings
 from django.core.cache import caches
 from django.http import HttpResponse
@@ -74,6 +76,13 @@ class Api:
 @pytest.fixture
 def api() -> Api:
     return Api()
+
+
+@pytest.fixture
+def committed(transactional_db: None) -> None:
+    """A database whose commits are real, for tests with several connections. Emptying it took the settings row away."""
+    migration = import_module("content.migrations.0002_site_settings")
+    migration.make(apps, None)
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,6 @@
 """The list of what cleaning dropped, in words for the person who wrote it."""
 
 MAX_ENTRIES = 50
-MAX_LENGTH = 200
 AND_MORE = "…"
 
 _SHOWN_OF_NAME = 40
@@ -9,7 +8,7 @@ _SHOWN_OF_VALUE = 60
 
 
 class Removed:
-    """Collects entries in order of first appearance, each once; bounded in number and length."""
+    """Collects entries in order of first appearance, each once: at most 50, none longer than 200 characters."""
 
     def __init__(self) -> None:
         self._entries: dict[str, None] = {}
@@ -53,7 +52,7 @@ class Removed:
         if len(self._entries) == MAX_ENTRIES:
             self._has_more = True
         else:
-            self._entries[entry[:MAX_LENGTH]] = None
+            self._entries[entry] = None
 
 
 def _name(name: str) -> str:

@@ -25,11 +25,9 @@ _END_P = HEADINGS | (
     {"address", "aside", "blockquote", "dd", "details", "div", "dl", "dt", "figcaption", "figure", "hr", "li", "ol"}
     | {"p", "pre", "section", "summary", "table", "ul"}
 )
-_CELLS = frozenset({"caption", "td", "th"})
 _SECTIONS = frozenset({"tbody", "tfoot", "thead"})
 _FRAME = _SECTIONS | {"colgroup", "table", "tr"}  # what holds parts of a table and no content
-_REACH = _CELLS | _TABLE  # from within a cell, nothing that is open around its table can be closed
-_END_LOOK_FOR_ITEM = (_END_P | _REACH) - {"address", "div", "hr", "p"}
+_END_LOOK_FOR_ITEM = _END_P - {"address", "div", "hr", "p"}
 
 _TABLE_PARENTS: dict[str, frozenset[str]] = {
     "caption": _TABLE,
@@ -114,7 +112,7 @@ class Writer:
     def end(self, name: str) -> None:
         """An end tag that ends nothing is passed over."""
         names = HEADINGS if name in HEADINGS else frozenset({name})
-        at = self._nearest(names, before=_TABLE if name in _FRAME | _CELLS else _REACH)
+        at = self._nearest(names, before=_TABLE)  # from within a table nothing around it can be closed
         if at is None:
             return
         inner = self._open[at + 1 :]
@@ -133,11 +131,11 @@ class Writer:
         elif name in _TERMS:
             self._close_nearest(_TERMS, before=_END_LOOK_FOR_ITEM - _TERMS)
         elif name == "a":
-            self._close_nearest(_A, before=_REACH)
+            self._close_nearest(_A, before=_TABLE)
         if name in _END_P:
-            self._close_nearest(_P, before=_REACH)
+            self._close_nearest(_P, before=_TABLE)
         if name in HEADINGS:
-            self._close_nearest(HEADINGS, before=_REACH)
+            self._close_nearest(HEADINGS, before=_TABLE)
 
     def _has_made_room_for(self, name: str) -> bool:
         table = self._nearest(_TABLE)

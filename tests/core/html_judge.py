@@ -29,10 +29,10 @@ ATTRIBUTES = {
     "time": "datetime",
 }
 NUMBERS = {"colspan", "height", "rowspan", "span", "start", "value", "width"}
-CLASSES = set(
-    "align-center align-full align-justify align-left align-right align-wide button callout callout-danger "
-    "callout-info callout-success callout-warning lead".split()
-)
+CLASSES = {
+    *("align-center", "align-full", "align-justify", "align-left", "align-right", "align-wide", "button", "lead"),
+    *("callout", "callout-danger", "callout-info", "callout-success", "callout-warning"),
+}
 VIDEO_HOSTS = {
     "www.youtube.com",
     "youtube.com",

@@ -5,12 +5,9 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from django.core.exceptions import ValidationError
-from django.db import connection, models
-from django.db.models.functions import Upper
 
 from core import html
-from core.html import CleanHTML, CleanHTMLField, TooDeep, allowed, clean, cleaning, is_safe_url, validate_url
+from core.html import CleanHTML, TooDeep, allowed, clean, cleaning
 from tests.core.html_judge import complaints
 from tests.core.xss_vectors import TEXTS, VECTORS
 
@@ -46,7 +43,7 @@ ARTICLE = """<h1>Bread, slowly</h1>
 <iframe width="560" height="315" src="https://www.youtube.com/embed/abc_-123?si=Zx9&amp;start=10" title="Video"
  frameborder="0" allow="accelerometer; autoplay; clipboard-write; encrypted-media; gyroscope; picture-in-picture"
  referrerpolicy="strict-origin-when-cross-origin" loading="lazy" allowfullscreen=""></iframe>
-<p>🙂 👩‍👩‍👧 naïve Ωmega 中文 ‏עברית‎ \u2028 100&nbsp;%</p>
+<p>🙂 👩‍👩‍👧 naïve Ωmega 中文 \u200fעברית\u200e \u2028 100&nbsp;%</p>
 """.replace("\n ", " ")
 
 
@@ -61,7 +58,9 @@ class TestAttacks:
 
     @pytest.mark.parametrize("vector", ALL_VECTORS)
     def test_in_the_middle_of_other_content(self, vector: str) -> None:
-        cleaned = clean(f"<table><tbody><tr><td>one <b>two {vector} three</b></td></tr></tbody></table><p title='{vector}")
+        cleaned = clean(
+            f"<table><tbody><tr><td>one <b>two {vector} three</b></td></tr></tbody></table><p title='{vector}"
+        )
 
         assert complaints(cleaned.html) == []
 
@@ -72,10 +71,14 @@ class TestAttacks:
         assert complaints(clean(vector).html) == []
 
     @pytest.mark.parametrize("vector", [vector for vector in ALL_VECTORS if "iframe" not in vector.lower()])
-    def test_nh3_alone_would_keep_out_every_name_and_address(self, vector: str) -> None:
-        found = complaints(cleaning._NH3.clean(vector.encode(errors="replace").decode()))
+    def test_nh3_alone_would_keep_out_every_name_and_address(
+        self, vector: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(cleaning._Rewriting, "html", lambda rewriting, source: source)
 
-        assert [one for one in found if one.startswith(("element", "attribute")) or "=" in one] == []
+        found = complaints(clean(vector).html)
+
+        assert [one for one in found if one.startswith(("element", "attribute", "comment")) or "=" in one] == []
 
     @pytest.mark.parametrize("text", TEXTS)
     def test_what_only_looks_like_markup_stays_as_text(self, text: str) -> None:
@@ -108,7 +111,8 @@ class TestContent:
         assert set(re.findall(r"<([a-z][a-z0-9]*)", ARTICLE)) == set(allowed.ELEMENTS)
 
     @pytest.mark.parametrize(
-        "text", ["plain", "grüße 🙂👍🏽", "שלום \u200fعالم", "中文、日本語", "e\u0301 \u00ad\u200d", "a\n\n\tb", "  x  ", ""]
+        "text",
+        ["plain", "grüße 🙂👍🏽", "שלום \u200fعالم", "中文、日本語", "e\u0301 \u00ad\u200d", "a\n\n\tb", "  x  ", ""],
     )
     def test_plain_text_stays_as_it_is(self, text: str) -> None:
         assert clean(text) == html.Cleaned(CleanHTML(text), ())
@@ -120,7 +124,8 @@ class TestContent:
             ("1 < 2 > 0", "1 &lt; 2 &gt; 0"),
             ("&eacute;&#8364;&#x20AC;&hellip;", "é€€…"),
             ("a\xa0b", "a&nbsp;b"),
-            ("a\r\nb\rc\fd&#13;&#10;e", "a\nb\nc d\ne"),
+            ("a\r\nb\rc\fd&#13;&#10;e&#13;f&#12;g", "a\nb\nc d\nef g"),
+            ("&#" + "9" * 5000 + ";&#0;&#xd800;&#" + "0" * 30 + "65;", "\ufffd\ufffd\ufffd\ufffd"),
             ("<P CLASS=lead>x</P>", '<p class="lead">x</p>'),
             ("<a href=/a?b=1&copy=2>x</a>", '<a href="/a?b=1&amp;copy=2">x</a>'),
             ("<a href=' /x '>y</a>", '<a href="/x">y</a>'),
@@ -212,13 +217,19 @@ class TestReport:
             ("<img src='data:image/png;base64,iVBO'>", 'src "data:…" on <img>'),
             ("<a href=https://u:p@example.com>", 'href "https://u:p@example.com" on <a>'),
             ("<td colspan=1e9>", 'colspan "1e9" on <td>'),
+            ("<td rowspan=-1>", 'rowspan "-1" on <td>'),
+            ("<td colspan=101>", 'colspan "101" on <td>'),
+            ("<img width=0>", 'width "0" on <img>'),
+            (f"<p class='{'lead ' * 500}'>", f'class "{"lead " * 12}…" on <p>'),
+            (f"<p title='{'x' * 2001}'>", f'title "{"x" * 60}…" on <p>'),
+            (f"<a href='/{'x' * 2000}'>", f'href "/{"x" * 59}…" on <a>'),
         ],
     )
     def test_entries_are_short_and_show_what_is_hidden(self, given: str, entry: str) -> None:
         assert entry in clean(given).removed
 
     def test_no_more_than_fifty(self) -> None:
-        fifty = clean("".join(f"<x{number}>" for number in range(50))).removed
+        fifty = clean("".join(f"<x{number}>" for number in range(50)) * 2).removed
         more = clean("".join(f"<x{number}>" for number in range(5000))).removed
 
         assert (len(fifty), fifty[-1]) == (50, "<x49>")
@@ -264,7 +275,7 @@ class TestLimits:
     )  # fmt: skip
     def test_work_grows_with_the_length_alone(self, piece: str) -> None:
         for prefix in ("", "<p ", "<p title='", "<!--", "&#", "<div>" * 90, "<table><tr><td>" + "<b>" * 90):
-            given = prefix + piece * (200_000 // len(piece))
+            given = prefix + piece * (100_000 // len(piece))
             began = time.process_time()
 
             try:
@@ -272,110 +283,7 @@ class TestLimits:
             except TooDeep:
                 pass
 
-            assert time.process_time() - began < 1.5
-
-
-class TestAddresses:
-    @pytest.mark.parametrize(
-        "value",
-        [
-            "https://example.com", "http://example.com/", "HTTPS://EXAMPLE.COM/A", "https://example.com:8443/a?b=c#d",
-            "https://sub.example.org/@name", "https://example.com/a%20b?x=a@b", "https://bücher.example/ä",
-            "https://127.0.0.1:8000/x", "https://[::1]/x", "/", "/media/a.png", "/a?b=//c", "/a//b", "/ä",
-        ],
-    )  # fmt: skip
-    def test_web_addresses_and_paths_are_safe(self, value: str) -> None:
-        assert is_safe_url(value)
-        validate_url(value)
-
-    @pytest.mark.parametrize(
-        "value",
-        [
-            "", " ", "x", "a/b", "#x", "?x", "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example",
-            "https:\\\\evil.example", "https:/evil.example", "https:evil.example", "https://", "https:///x",
-            "https://?x", "https://#x", "https://user@example.com", "https://user:pw@example.com/", "https://@example.com",
-            "https://bank.example\\@evil.example/", "javascript:alert(1)", "JAVASCRIPT:alert(1)", "java\nscript:alert(1)",
-            " javascript:alert(1)", "\x01javascript:alert(1)", "data:text/html,x", "vbscript:x", "ftp://example.com/",
-            "file:///etc/passwd", "mailto:a@example.com", "tel:1", "httpſ://example.com", "https://example.com/a b",
-            " https://example.com", "https://example.com\n", "https://exa\tmple.com", "https://example.com/\x00",
-            "https://example.com/\u202egpj", "https://example.com/\u200b", "https://example.com/\ud800", "/a\u00a0b",
-            'https://example.com/"onload="x', "https://example.com/<script>", "/`x`", "/a\\b", "https://exa mple.com",
-            "https://example.com:99999/", "https://[::1", "https://1.2.3.4.5/", "https://xn--a/", "https://%zz/",
-            "https://example.com/" + "x" * 2000, None, 1, ["https://example.com"],
-        ],
-    )  # fmt: skip
-    def test_nothing_else_is(self, value: object) -> None:
-        assert not is_safe_url(value)
-        with pytest.raises(ValidationError) as refusal:
-            validate_url(value)
-        assert refusal.value.code == "url"
-
-
-DIRTY, CLEAN, DEEP = "<p onclick=x>a</p><script>b</script>", "<p>a</p>", "<div>" * 101
-
-
-class Row:
-    """Stands in for a model's instance."""
-
-    def __init__(self, body: object) -> None:
-        self.body = body
-
-
-class TestField:
-    @pytest.fixture
-    def field(self) -> CleanHTMLField:
-        field = CleanHTMLField(blank=True)
-        field.set_attributes_from_name("body")
-        return field
-
-    def test_saving_cleans_the_instance_too(self, field: CleanHTMLField) -> None:
-        row = Row(DIRTY)
-
-        assert (field.pre_save(row, add=True), row.body) == (CLEAN, CLEAN)
-
-    @pytest.mark.parametrize(("given", "stored"), [(DIRTY, CLEAN), (CleanHTML(CLEAN), CLEAN), ("", ""), (None, None)])
-    def test_what_reaches_the_database_is_clean_and_a_plain_string(
-        self, field: CleanHTMLField, given: str | None, stored: str | None
-    ) -> None:
-        prepared = field.get_db_prep_save(given, connection)
-
-        assert (prepared, type(prepared)) == (stored, type(stored))
-
-    def test_clean_text_is_not_cleaned_twice(self, field: CleanHTMLField) -> None:
-        marked = CleanHTML(DIRTY)  # nobody should; it shows that the mark is believed
-
-        assert (field.pre_save(Row(marked), add=True), field.get_db_prep_save(marked, connection)) == (DIRTY, DIRTY)
-
-    def test_nothing_is_cleaned_in_a_filter(self, field: CleanHTMLField) -> None:
-        assert field.get_prep_value("<b") == "<b"
-
-    def test_validation_judges_what_will_be_stored(self) -> None:
-        field = CleanHTMLField()
-
-        assert field.clean(DIRTY, None) == CLEAN
-        with pytest.raises(ValidationError) as refusal:
-            field.clean("<script>only</script>", None)
-        assert refusal.value.code == "blank"
-
-    def test_what_is_nested_too_deeply_is_refused(self, field: CleanHTMLField) -> None:
-        row = Row(DEEP)
-
-        with pytest.raises(ValidationError) as refusal:
-            field.clean(DEEP, None)
-        with pytest.raises(TooDeep):
-            field.pre_save(row, add=False)
-
-        assert (refusal.value.code, row.body) == ("too_deep", DEEP)
-
-    def test_what_the_database_computes_is_refused(self, field: CleanHTMLField) -> None:
-        with pytest.raises(TypeError, match="body"):
-            field.pre_save(Row(Upper(models.Value("<script>"))), add=False)
-
-    def test_its_path_in_migrations_is_stable(self, field: CleanHTMLField) -> None:
-        assert field.deconstruct() == ("body", "core.html.CleanHTMLField", [], {"blank": True})
-
-    def test_a_mark_does_not_outlive_a_change(self) -> None:
-        assert type(clean("x").html + "<script>") is str
+            assert time.process_time() - began < 1
 
 
 class TestDocumentation:

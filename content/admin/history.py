@@ -1,0 +1,151 @@
+"""The history of one entry: its revisions, what each changed, when it was public, and bringing one back."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Page, Paginator
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.views.decorators.http import require_POST
+
+from accounts.models import User
+from content import revisions, saving
+from content.admin.comparing import Difference, differences
+from content.admin.forms import ChangedMeanwhile, locked
+from content.models import Revision, Versioned
+from core import clock, errors
+from delivery.models import Publication
+from delivery.slugs import SlugTaken
+
+PER_PAGE = 10
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A time in which a revision was public."""
+
+    publication: Publication
+    published_by: str
+    closed_by: str
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One revision as the history shows it."""
+
+    revision: Revision
+    differences: list[Difference]
+    stretches: list[Stretch]
+    is_present: bool
+    is_live: bool
+
+
+def chapters(thing: Any, page: Page[Revision]) -> list[Chapter]:
+    """``thing`` comes from ``with_publication()``. Three queries, however long the history is."""
+    shown = list(page.object_list)
+    first = shown[-1].version if shown else 0
+    older = Revision.objects.filter(entry_id=thing.pk, version__lt=first).first()
+    before = [*shown[1:], older]
+    public = _stretches(thing, [revision.pk for revision in shown])
+    return [
+        Chapter(
+            revision=revision,
+            differences=differences(previous.values, revision.values) if previous else [],
+            stretches=public.get(revision.pk, []),
+            is_present=revision.pk == thing.revision_id,
+            is_live=revision.pk == thing.live_revision_id,
+        )
+        for revision, previous in zip(shown, before, strict=True)
+    ]
+
+
+def _stretches(thing: Versioned, revision_ids: list[UUID]) -> dict[UUID, list[Stretch]]:
+    rows = list(Publication.objects.of(thing.KIND, thing.pk).filter(revision_id__in=revision_ids).order_by("live_from"))
+    people = User.objects.in_bulk({pk for row in rows for pk in (row.published_by, row.closed_by) if pk})
+    found: dict[UUID, list[Stretch]] = {}
+    for row in rows:
+        by, closed = (people.get(pk, "") if pk else "" for pk in (row.published_by, row.closed_by))
+        found.setdefault(row.revision_id, []).append(Stretch(row, str(by), str(closed)))
+    return found
+
+
+def bring_back(thing: Versioned, revision_id: UUID, *, by: User) -> bool:
+    """Puts an old revision's values into the working copy. False: its slug belongs to another entry, so it kept its own."""
+    values = {name: value for name, value in revisions.values_at(thing, revision_id).items() if name in thing.FIELDS}
+    try:
+        with transaction.atomic():
+            saving.save(thing, values, as_draft=True, by=by, now=clock.now())
+    except SlugTaken:
+        thing.refresh_from_db()
+        del values["slug"]
+        saving.save(thing, values, as_draft=True, by=by, now=clock.now())
+        return False
+    return True
+
+
+class HistoryPages:
+    """The pages, as a part of a ModelAdmin."""
+
+    admin_site: Any
+    model: type[Versioned]
+    opts: Any
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        view = self.admin_site.admin_view(require_POST(self.bring_back_view))
+        own = [path("<path:object_id>/history/<uuid:revision_id>/", view, name=f"{name}_bring_back")]
+        urls: list[URLPattern] = [*own, *super().get_urls()]  # type: ignore[misc]
+        return urls
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        thing = self._seen(request, object_id)
+        page = Paginator(Revision.objects.filter(entry_id=thing.pk).select_related("created_by"), PER_PAGE).get_page(
+            request.GET.get("p")
+        )
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"History: {thing}",
+            "opts": self.opts,
+            "object": thing,
+            "original": thing,
+            "page": page,
+            "chapters": chapters(thing, page),
+            "may_bring_back": self.has_change_permission(request, thing),  # type: ignore[attr-defined]
+            "change_url": self.page("change", thing.pk),  # type: ignore[attr-defined]
+        }
+        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        return TemplateResponse(request, "content/history.html", context)
+
+    def bring_back_view(self, request: HttpRequest, object_id: str, revision_id: UUID) -> HttpResponse:
+        thing = self._seen(request, object_id)
+        sent = request.POST.get("version", "")
+        try:
+            with transaction.atomic():
+                row = locked(self.model, thing.pk, version=int(sent) if sent.isascii() and sent.isdigit() else None)
+                kept_address = bring_back(row, revision_id, by=request.user)  # type: ignore[arg-type]
+        except Revision.DoesNotExist:
+            raise Http404 from None
+        except ChangedMeanwhile as refusal:
+            messages.error(request, f"{refusal.newer.by} {refusal.newer.verb} this in the meantime. Please look again.")
+            return HttpResponseRedirect(self.page("history", thing.pk))  # type: ignore[attr-defined]
+        except errors.Refusal as refusal:
+            messages.error(request, refusal.detail)
+            return HttpResponseRedirect(self.page("history", thing.pk))  # type: ignore[attr-defined]
+        messages.success(request, "It is back as a draft. Visitors see it once you publish it.")
+        if not kept_address:
+            messages.warning(request, f"Its old address belongs to another entry now, so it stays at {row.slug}.")  # type: ignore[attr-defined]
+        return HttpResponseRedirect(self.page("change", thing.pk))  # type: ignore[attr-defined]
+
+    def _seen(self, request: HttpRequest, object_id: str) -> Any:
+        """The thing with what its publications say; nobody without the right to see drafts learns whether it exists."""
+        if not self.has_view_permission(request):  # type: ignore[attr-defined]
+            raise PermissionDenied
+        thing = self.get_object(request, object_id)  # type: ignore[attr-defined]
+        if thing is None:
+            raise Http404
+        return thing

@@ -1,0 +1,33 @@
+"""The admin's theme, in one place: whatever of django-unfold our admin classes need, they import from here."""
+
+from typing import Any
+
+from django.contrib.admin.options import ActionLocation
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin as UnfoldModelAdmin
+from unfold.contrib.filters.admin import TextFilter
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget as Textarea
+from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
+
+__all__ = ["ModelAdmin", "TextFilter", "TextInput", "Textarea", "display"]
+
+
+class ModelAdmin(UnfoldModelAdmin):  # type: ignore[misc] # unfold is not annotated
+    """What every admin page of ours stands on."""
+
+    warn_unsaved_form = True
+    list_per_page = 25
+    show_full_result_count = False  # it would count the whole table a second time
+
+    def get_action_choices(
+        self,
+        request: HttpRequest,
+        default_choices: Any = None,
+        action_location: ActionLocation = ActionLocation.CHANGE_LIST,
+    ) -> list[tuple[str, str]]:
+        """The theme's own lacks the parameter that Django 6.1 asks for."""
+        choices: list[tuple[str, str]] = super(UnfoldModelAdmin, self).get_action_choices(
+            request, default_choices or [("", "Select action")], action_location=action_location
+        )
+        return choices
