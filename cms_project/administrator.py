@@ -30,6 +30,8 @@ def create(*, email: str, password: str) -> bool:
 
 def _free_username(email: str) -> str:
     wanted = re.sub(r"[^A-Za-z0-9_.-]", "", email.partition("@")[0])[:100] or "admin"
-    taken = {name.lower() for name in User.objects.filter(username__istartswith=wanted).values_list("username", flat=True)}
+    taken = {
+        name.lower() for name in User.objects.filter(username__istartswith=wanted).values_list("username", flat=True)
+    }
     names = (wanted, *(f"{wanted}-{number}" for number in range(2, len(taken) + 3)))
     return next(name for name in names if name.lower() not in taken)

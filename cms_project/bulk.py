@@ -6,7 +6,7 @@ projection. A test holds the two against each other.
 
 import random
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -37,7 +37,7 @@ def make_posts(count: int, *, by: User, progress: Callable[[int], None]) -> None
         progress(min(first + BATCH, count))
 
 
-def _post(number: int, dice: random.Random, by: User, created_at: object) -> BlogPost:
+def _post(number: int, dice: random.Random, by: User, created_at: datetime) -> BlogPost:
     words = dice.choices(WORDS, k=60)
     paragraphs = "".join(f"<p>{' '.join(dice.sample(words, 40)).capitalize()}.</p>" for _ in range(8))
     return BlogPost(

@@ -1,7 +1,7 @@
 """``manage.py doctor``: every missing or weak setting at once, each with the line to add.
 
-It reads the environment itself, so that it works while the settings refuse to load; ``manage.py`` calls it before Django
-comes up, and ``cms_project.checks`` repeats its findings in ``check --deploy``.
+It reads the environment itself, so that it works while the settings refuse to load; ``manage.py`` calls it before
+Django comes up, and ``cms_project.checks`` repeats its findings in ``check --deploy``.
 """
 
 import difflib
@@ -15,6 +15,7 @@ from typing import Any, Literal, TextIO
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
+from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ImproperlyConfigured
 
 from cms_project import env, secrets
@@ -24,11 +25,12 @@ SETTINGS = Path(__file__).with_name("settings.py")
 LOCAL = ("localhost", "127.0.0.1", "::1")
 COLOURS = {"error": "31", "warning": "33", "info": "36"}
 GOOD_LENGTH = 50  # what Django's own deployment check asks for
-"""Names of our variables stand in each finding; ``line`` goes into the environment or into .env."""
 
 
 @dataclass(frozen=True)
 class Finding:
+    """``name`` is the variable's, ``line`` what to put into the environment or into .env."""
+
     level: Level
     name: str
     text: str
@@ -117,7 +119,9 @@ def _capacity(settings: dict[str, Any]) -> Iterator[Finding]:
     is_sqlite = settings["DATABASES"]["default"]["ENGINE"].endswith("sqlite3")
     if is_sqlite and settings["WEB_CONCURRENCY"] > 1:
         text = f"is SQLite, which lets one of {settings['WEB_CONCURRENCY']} workers write at a time, on one machine."
-        yield Finding("warning", "DATABASE_URL", text, "DATABASE_URL=postgresql://stitch:password@db.example.com:5432/stitch")
+        yield Finding(
+            "warning", "DATABASE_URL", text, "DATABASE_URL=postgresql://stitch:password@db.example.com:5432/stitch"
+        )
     if not settings["REDIS_URL"]:
         text = "is not set: the database counts attempts, and each worker caches for itself."
         yield Finding("info", "REDIS_URL", text, "REDIS_URL=redis://redis.example.com:6379/0")
@@ -125,14 +129,23 @@ def _capacity(settings: dict[str, Any]) -> Iterator[Finding]:
 
 def _access(settings: dict[str, Any]) -> Iterator[Finding]:
     if not settings["RATELIMIT_ENABLE"]:
-        yield Finding("error", "RATELIMIT_ENABLE", "is off: passwords can be guessed without end.", "RATELIMIT_ENABLE=1")
+        yield Finding(
+            "error", "RATELIMIT_ENABLE", "is off: passwords can be guessed without end.", "RATELIMIT_ENABLE=1"
+        )
     if not settings["ALLOWED_ORIGINS"]:
         text = "is empty: browsers of other sites cannot call the API; server-side load() functions can."
         yield Finding("info", "ALLOWED_ORIGINS", text, "ALLOWED_ORIGINS=https://www.example.com")
+    if settings["ADMIN_PASSWORD"] and not _is_strong(settings["ADMIN_PASSWORD"]):
+        text = "is short or well known: the first start refuses it."
+        yield Finding("error", "ADMIN_PASSWORD", text, f"ADMIN_PASSWORD={secrets.make()[:20]}")
     for name, other in (("ADMIN_EMAIL", "ADMIN_PASSWORD"), ("ADMIN_PASSWORD", "ADMIN_EMAIL")):
         if settings[name] and not settings[other]:
             text = f"is not set, while {name} is: the first start needs both to create the administrator."
             yield Finding("warning", other, text, f"{other}=…")
+
+
+def _is_strong(password: str) -> bool:
+    return len(password) >= 8 and password.lower().strip() not in CommonPasswordValidator().passwords
 
 
 def _is_set(name: str) -> bool:

@@ -1,7 +1,7 @@
 """Typed readers of environment variables: each one refuses nonsense with a sentence that names the variable.
 
-A file of ``NAME=value`` lines (``.env``, or the one that ENV_FILE names) fills in what the environment leaves out. It is
-read when this module is imported, so that manage.py, gunicorn and uvicorn all see the same.
+A file of ``NAME=value`` lines (``.env``, or the one that ENV_FILE names) fills in what the environment leaves out. It
+is read when this module is imported, so that manage.py, gunicorn and uvicorn all see the same.
 ``READ`` remembers every variable that was asked for; a test holds it against ``.env.example``.
 """
 
@@ -21,11 +21,12 @@ _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[a-z0-9.-]+|[0-9a-f:.]+")  # names beyond ASCII in their xn-- form, as browsers send them
+_RATE = re.compile(r"[1-9]\d{0,5}/[smhd]")
 _refused: list[ImproperlyConfigured] | None = None
 
 
 def parse_file(text: str) -> dict[str, str]:
-    """``NAME=value`` lines, quoted or not; nothing is expanded or executed. Raises ValueError with the line's number."""
+    """``NAME=value`` lines, quoted or not; nothing is expanded or run. Raises ValueError with the line's number."""
     found = {}
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
@@ -56,7 +57,7 @@ def load_file(path: Path) -> None:
 
 @contextmanager
 def collecting() -> Iterator[list[ImproperlyConfigured]]:
-    """Inside it a refused value gives its default, and all refusals are gathered; ``manage.py doctor`` lists them at once."""
+    """Inside it a refused value gives its default and all refusals are gathered; ``doctor`` lists them at once."""
     global _refused
     _refused = []
     try:
@@ -126,6 +127,17 @@ def url(name: str, default: str) -> str:
     return parsed(name, default, _origin, "the origin that visitors see, such as https://cms.example.com")
 
 
+def address(name: str, *, schemes: tuple[str, ...]) -> str:
+    """The URL of a service. A refusal does not repeat it: a password may stand in it."""
+
+    def convert(raw: str) -> str:
+        if urlsplit(raw).scheme not in schemes:
+            raise ValueError("it starts otherwise")
+        return raw
+
+    return parsed(name, "", convert, f"a URL that starts with {' or '.join(f'{one}://' for one in schemes)}")
+
+
 def one_of(name: str, default: str, *, among: tuple[str, ...]) -> str:
     def convert(raw: str) -> str:
         if raw not in among:
@@ -133,6 +145,15 @@ def one_of(name: str, default: str, *, among: tuple[str, ...]) -> str:
         return raw
 
     return parsed(name, default, convert, " or ".join(among))
+
+
+def rate(name: str, default: str) -> str:
+    def convert(raw: str) -> str:
+        if not _RATE.fullmatch(raw):
+            raise ValueError(f"{raw!r} is no such rate")
+        return raw
+
+    return parsed(name, default, convert, "a number and s, m, h or d, such as 5/m")
 
 
 def _origin(raw: str) -> str:

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with what it leaves to a proxy: limits on headers, and a leave-taking that drops no request."""
+"""uvicorn's HTTP protocol with limits on headers, and a leave-taking that drops no request."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """Without the limits half-sent requests would hold connections, and endless ones memory, for as long as they please."""
+    """uvicorn leaves limits to a proxy. Without them half-sent requests hold connections, endless ones memory."""
 
     _awaits_header = True
     _header_bytes = 0

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from functools import partial
 
-from cms_project import database, env, secrets
+from cms_project import database, env, secrets, theme
 from cms_project.version import VERSION
 
 BASE_DIR = env.BASE_DIR
@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "accounts",
     "core",
     "unfold.apps.BasicAppConfig",  # its default configuration would put its own admin site in the place of ours
+    "unfold.contrib.filters",
     "django_prose_editor",
     "accounts.apps.DeskConfig",  # django.contrib.admin, with a login form that is a counted door
     "django.contrib.auth",
@@ -59,6 +60,7 @@ API_MIDDLEWARE = [
 MIDDLEWARE = [
     "core.middleware.site_edge",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -80,6 +82,7 @@ TEMPLATES = [
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
+                "django.template.context_processors.csp",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ]
@@ -88,14 +91,11 @@ TEMPLATES = [
 ]
 
 # --- Databases, caches -------------------------------------------------------------------------------------------
-_database = partial(database.from_url, base=BASE_DIR)
-DATABASES = {
-    "default": env.parsed(
-        "DATABASE_URL", _database("sqlite:///db.sqlite3"), _database, "sqlite:///file or postgresql://user:password@host/name"
-    )
-}
+_from_url = partial(database.from_url, base=BASE_DIR)
+_DATABASE_FORMS = "sqlite:///file or postgresql://user:password@host/name"
+DATABASES = {"default": env.parsed("DATABASE_URL", _from_url("sqlite:///db.sqlite3"), _from_url, _DATABASE_FORMS)}
 
-REDIS_URL = env.text("REDIS_URL")
+REDIS_URL = env.address("REDIS_URL", schemes=("redis", "rediss", "unix"))
 _REDIS = {"LOCATION": REDIS_URL, "OPTIONS": {"socket_connect_timeout": 0.3, "socket_timeout": 0.5}}
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", **_REDIS}
@@ -143,10 +143,10 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ] + [{"NAME": "accounts.credentials.MaximumLength"}]
 
-# django_ratelimit has no models and its system checks refuse caches that do count rightly: it stays out of INSTALLED_APPS.
+# django_ratelimit stays out of INSTALLED_APPS: it has no models, and its checks refuse caches that do count rightly.
 RATELIMIT_ENABLE = env.boolean("RATELIMIT_ENABLE", True)
 RATELIMIT_USE_CACHE = "counters"
-AUTH_RATE = env.text("AUTH_RATE", "5/m")
+AUTH_RATE = env.rate("AUTH_RATE", "5/m")
 
 ALLOWED_ORIGINS = env.origins("ALLOWED_ORIGINS")
 CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
@@ -176,6 +176,8 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = True
 CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
 X_FRAME_OPTIONS = "DENY"
+UNFOLD = theme.UNFOLD
+SECURE_CSP = theme.ADMIN_CSP  # of the site's middleware list, so of the admin alone; the API's stands in core.middleware
 SECURE_REFERRER_POLICY = "same-origin"
 
 # --- Public answers ----------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ GRACEFUL_SECONDS = 20  # for requests under way; gunicorn waits five seconds lon
 
 
 class LastCallServer(Server):
-    """Answers also those whom the kernel had let in, but who still queued at the door when the server was told to leave."""
+    """Answers also those whom the kernel had let in already when the server was told to leave."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         doors = [socket.socket(fileno=os.dup(sock.fileno())) for sock in sockets or []]
@@ -31,9 +31,9 @@ class LastCallServer(Server):
     async def _let_in(self, door: socket.socket) -> None:
         door.setblocking(False)
         loop = asyncio.get_running_loop()
-        while True:
+        for _ in range(self.config.backlog):
             try:
-                connection, _ = door.accept()
+                connection, _address = door.accept()
             except BlockingIOError:
                 return
             await loop.connect_accepted_socket(self._protocol, connection)
@@ -42,7 +42,7 @@ class LastCallServer(Server):
         return GuardedProtocol(self.config, self.server_state, self.lifespan.state)
 
 
-class Worker(UvicornWorker):
+class Worker(UvicornWorker):  # type: ignore[misc] # it carries no types
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",
         "http": GuardedProtocol,

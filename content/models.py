@@ -15,8 +15,8 @@ from core.ids import uuid7
 from core.slugs import MAX_LENGTH
 from delivery.models import Kind, LiveEntry, Publication
 
-URL = {"max_length": 500, "blank": True, "validators": [validation.validate_url]}
-LINE = {"max_length": 200, "validators": [validation.single_line]}
+URL: dict[str, Any] = {"max_length": 500, "blank": True, "validators": [validation.validate_url]}
+LINE: dict[str, Any] = {"max_length": 200, "validators": [validation.single_line]}
 
 
 class State(models.TextChoices):

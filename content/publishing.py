@@ -8,7 +8,7 @@ from django.db.models import F
 
 from accounts.models import User
 from content import rights
-from content.models import Entry, SiteSettings, State, Versioned
+from content.models import Entry, State, Versioned
 from core import errors
 from delivery import publications
 from delivery.models import Publication
@@ -60,7 +60,8 @@ def withdraw(entry: Entry, *, by: User, now: datetime) -> None:
 def _next_version(thing: Versioned) -> None:
     """A step that changes no field still changes what an editor reads, so the ETag must move."""
     thing.version += 1
-    update = {"version": F("version") + 1}
-    if not isinstance(thing, SiteSettings):
-        update["state"] = thing.state  # type: ignore[attr-defined, assignment]
-    type(thing)._default_manager.filter(pk=thing.pk).update(**update)
+    rows = type(thing)._default_manager.filter(pk=thing.pk)
+    if isinstance(thing, Entry):
+        rows.update(version=F("version") + 1, state=thing.state)
+    else:
+        rows.update(version=F("version") + 1)

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.admin.options import ActionLocation
 from django.http import HttpRequest
+from django.urls import reverse
 from unfold.admin import ModelAdmin as UnfoldModelAdmin
 from unfold.contrib.filters.admin import TextFilter
 from unfold.decorators import display
@@ -31,3 +32,7 @@ class ModelAdmin(UnfoldModelAdmin):  # type: ignore[misc] # unfold is not annota
             request, default_choices or [("", "Select action")], action_location=action_location
         )
         return choices
+
+    def page(self, name: str, *args: Any) -> str:
+        """The address of one of this model's admin pages."""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)

@@ -12,7 +12,7 @@ connection, and returns it. What differs from ``django.core.handlers.asgi.ASGIHa
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -23,20 +23,21 @@ from asgiref.sync import ThreadSensitiveContext
 from django.conf import settings
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
 from core import errors
 
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
+Message = Mapping[str, Any]
+Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 LANE_WAIT_SECONDS = 5.0
 BODY_SECONDS = 30.0
 DRAINED_BYTES = 16 * 1024 * 1024
+REFUSED = "refused"  # the attribute of a request that could not be read; core.middleware answers
 
 
 class Lanes:
@@ -167,12 +168,13 @@ class LeanHandler(ASGIHandler):
 
     def _request(self, scope: Scope, body: IO[bytes], refused: errors.Refusal | None) -> HttpRequest:
         """The request; ``core.middleware`` answers for what could not be read, with the headers of every answer."""
-        request, _ = self.create_request(scope, body)
-        if request is None:
-            request, _ = self.create_request({**scope, "query_string": b""}, body)
+        try:
+            request = self.request_class(scope, body)
+        except UnicodeDecodeError:
+            request = self.request_class({**scope, "query_string": b""}, body)
             refused = errors.Malformed("The query string is not UTF-8.")
-        request.refused = refused
-        return request  # type: ignore[no-any-return]
+        setattr(request, REFUSED, refused)
+        return request
 
     async def _read(self, receive: Receive) -> IO[bytes]:
         """The whole body, at most ``max_body`` bytes of it, within ``BODY_SECONDS``."""
@@ -217,10 +219,9 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-def _close_without_signal(response: HttpResponseBase) -> None:
+def _close_without_signal(response: Any) -> None:
     """What ``response.close()`` does, less the signal whose receivers would run on the event loop."""
     for closer in response._resource_closers:
         closer()
+    response._resource_closers.clear()
     response.closed = True
-    if isinstance(response, HttpResponse):
-        response._resource_closers.clear()

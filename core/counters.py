@@ -45,7 +45,7 @@ class DatabaseCounters(BaseCache):
                 "INSERT INTO core_counter (key, value, expires_at) VALUES (%s, %s, %s) ON CONFLICT (key) DO NOTHING",
                 [self._name(key, version), int(value), _stored(now + timedelta(seconds=seconds or 0))],
             )
-            return cursor.rowcount == 1
+            return bool(cursor.rowcount == 1)
 
     def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
         now = timezone.now()
@@ -67,7 +67,7 @@ class DatabaseCounters(BaseCache):
     def delete(self, key: str, version: int | None = None) -> bool:
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM core_counter WHERE key = %s", [self._name(key, version)])
-            return cursor.rowcount > 0
+            return bool(cursor.rowcount > 0)
 
     def clear(self) -> None:
         with connection.cursor() as cursor:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
 from django.utils.decorators import async_only_middleware, sync_only_middleware
 
@@ -26,7 +26,7 @@ def api_edge(get_response: Next) -> Next:
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
         started, request_id = _begin(request)
-        response = _refuse_host(request)
+        response = _refuse_host(request) or _to_https(request)
         if response is None:
             if len(request.path_info) > 1 and request.path_info.endswith("/"):
                 request.path_info = request.path_info[:-1]
@@ -87,6 +87,13 @@ def _end(request: HttpRequest, response: HttpResponseBase, started: float, reque
         user=str(user.pk) if user is not None and user.pk else None,
         request_id=request_id,
     )
+
+
+def _to_https(request: HttpRequest) -> HttpResponseBase | None:
+    """Where the site is served over HTTPS, nothing is answered without it; the method is kept (308)."""
+    if not settings.SECURE_SSL_REDIRECT or request.is_secure() or request.path_info.rstrip("/") in PROBES:
+        return None
+    return HttpResponsePermanentRedirect(settings.PUBLIC_BASE_URL + request.get_full_path(), preserve_request=True)
 
 
 def _refuse_host(request: HttpRequest) -> HttpResponseBase | None:

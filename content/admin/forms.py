@@ -32,6 +32,11 @@ class ChangedMeanwhile(errors.PreconditionFailed):
         super().__init__("Somebody else has saved this while you were writing.")
 
 
+def sentence(refusal: errors.Refusal) -> str:
+    """A refusal for a place that has no fields."""
+    return " ".join(one.detail for one in refusal.errors) or refusal.detail
+
+
 def locked[V: Versioned](model: type[V], pk: Any, *, version: int | None) -> V:
     """The present row, locked until the transaction ends, if it still is the version that the caller has seen."""
     row: V | None = model._default_manager.select_for_update(of=("self",)).filter(pk=pk).first()

@@ -16,9 +16,10 @@ from django.views.decorators.http import require_POST
 from accounts.models import User
 from content import revisions, saving
 from content.admin.comparing import Difference, differences
-from content.admin.forms import ChangedMeanwhile, locked
+from content.admin.forms import ChangedMeanwhile, locked, sentence
 from content.models import Revision, Versioned
 from core import clock, errors
+from core.admin import ModelAdmin
 from delivery.models import Publication
 from delivery.slugs import SlugTaken
 
@@ -88,19 +89,16 @@ def bring_back(thing: Versioned, revision_id: UUID, *, by: User) -> bool:
     return True
 
 
-class HistoryPages:
-    """The pages, as a part of a ModelAdmin."""
+class HistoryAdmin(ModelAdmin):
+    """A ModelAdmin whose history is that of the revisions."""
 
-    admin_site: Any
     model: type[Versioned]
-    opts: Any
 
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}"
         view = self.admin_site.admin_view(require_POST(self.bring_back_view))
         own = [path("<path:object_id>/history/<uuid:revision_id>/", view, name=f"{name}_bring_back")]
-        urls: list[URLPattern] = [*own, *super().get_urls()]  # type: ignore[misc]
-        return urls
+        return [*own, *super().get_urls()]
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         thing = self._seen(request, object_id)
@@ -115,10 +113,10 @@ class HistoryPages:
             "original": thing,
             "page": page,
             "chapters": chapters(thing, page),
-            "may_bring_back": self.has_change_permission(request, thing),  # type: ignore[attr-defined]
-            "change_url": self.page("change", thing.pk),  # type: ignore[attr-defined]
+            "may_bring_back": self.has_change_permission(request, thing),
+            "change_url": self.page("change", thing.pk),
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, "content/history.html", context)
 
     def bring_back_view(self, request: HttpRequest, object_id: str, revision_id: UUID) -> HttpResponse:
@@ -127,25 +125,25 @@ class HistoryPages:
         try:
             with transaction.atomic():
                 row = locked(self.model, thing.pk, version=int(sent) if sent.isascii() and sent.isdigit() else None)
-                kept_address = bring_back(row, revision_id, by=request.user)  # type: ignore[arg-type]
+                kept_address = bring_back(row, revision_id, by=request.user)
         except Revision.DoesNotExist:
             raise Http404 from None
         except ChangedMeanwhile as refusal:
             messages.error(request, f"{refusal.newer.by} {refusal.newer.verb} this in the meantime. Please look again.")
-            return HttpResponseRedirect(self.page("history", thing.pk))  # type: ignore[attr-defined]
+            return HttpResponseRedirect(self.page("history", thing.pk))
         except errors.Refusal as refusal:
-            messages.error(request, refusal.detail)
-            return HttpResponseRedirect(self.page("history", thing.pk))  # type: ignore[attr-defined]
+            messages.error(request, sentence(refusal))
+            return HttpResponseRedirect(self.page("history", thing.pk))
         messages.success(request, "It is back as a draft. Visitors see it once you publish it.")
         if not kept_address:
-            messages.warning(request, f"Its old address belongs to another entry now, so it stays at {row.slug}.")  # type: ignore[attr-defined]
-        return HttpResponseRedirect(self.page("change", thing.pk))  # type: ignore[attr-defined]
+            messages.warning(request, f"Its old address belongs to another entry now, so it stays at {row.slug}.")
+        return HttpResponseRedirect(self.page("change", thing.pk))
 
     def _seen(self, request: HttpRequest, object_id: str) -> Any:
         """The thing with what its publications say; nobody without the right to see drafts learns whether it exists."""
-        if not self.has_view_permission(request):  # type: ignore[attr-defined]
+        if not self.has_view_permission(request):
             raise PermissionDenied
-        thing = self.get_object(request, object_id)  # type: ignore[attr-defined]
+        thing = self.get_object(request, object_id)
         if thing is None:
             raise Http404
         return thing

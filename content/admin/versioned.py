@@ -13,9 +13,8 @@ from accounts.models import User
 from content import rights
 from content.admin.editor import RichText
 from content.admin.forms import Intent, WorkingCopyForm
-from content.admin.history import HistoryPages
+from content.admin.history import HistoryAdmin
 from content.models import Entry, Versioned
-from core.admin import ModelAdmin
 from core.html import CleanHTMLField
 from delivery.models import Kind
 
@@ -31,7 +30,7 @@ def actor(request: HttpRequest) -> User:
     return request.user
 
 
-class VersionedAdmin(HistoryPages, ModelAdmin):
+class VersionedAdmin(HistoryAdmin):
     """Every change goes through the verbs of ``content``; see ``forms.WorkingCopyForm`` for where they run."""
 
     form: type[WorkingCopyForm]
@@ -62,7 +61,8 @@ class VersionedAdmin(HistoryPages, ModelAdmin):
         return rights.may_publish(actor(request), self.model)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
+        """Asked before anybody is logged in, too."""
+        return isinstance(request.user, User) and self.has_view_permission(request)
 
     def _may(self, action: str, request: HttpRequest) -> bool:
         """On some entries at least."""
@@ -128,10 +128,6 @@ class VersionedAdmin(HistoryPages, ModelAdmin):
         return response
 
     # --- addresses ---
-
-    def page(self, name: str, *args: Any) -> str:
-        """The address of one of this model's admin pages."""
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)
 
     def get_view_on_site_url(self, obj: Any = None) -> str | None:
         """What visitors get: the public JSON, if there is any."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import CharField
 from rest_framework import serializers
 
 from content import validation
@@ -12,20 +13,16 @@ from delivery.models import Kind
 from delivery.shapes import FIELDS
 
 EDITOR_FIELDS = ("status", "has_unpublished_changes", "created_by", "updated_by")
+ABOUT_THE_WRITE = ("sanitised", "warnings")
 SINGLE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 
 
 def _line(model: type[Versioned], name: str, **extra: Any) -> StrictText:
     field = model._meta.get_field(name)
-    blank = field.blank
-    return StrictText(
-        max_length=field.max_length,
-        allow_blank=blank,
-        required=False if blank else extra.pop("required", True),
-        validators=[validation.single_line],
-        **({"default": ""} if blank else {}),
-        **extra,
-    )
+    assert isinstance(field, CharField)
+    if field.blank:
+        extra = {"allow_blank": True, "default": "", **extra}
+    return StrictText(max_length=field.max_length, validators=[validation.single_line], **extra)
 
 
 def _url(**extra: Any) -> StrictText:
@@ -50,7 +47,7 @@ class PageInput(EntryInput):
     meta_description = _line(Page, "meta_description")
     og_image_url = _url()
 
-    read_only_names = (*FIELDS[Kind.PAGE], *EDITOR_FIELDS, "sanitised")
+    read_only_names = (*FIELDS[Kind.PAGE], *EDITOR_FIELDS, *ABOUT_THE_WRITE)
 
 
 class Tag(StrictText):
@@ -66,7 +63,7 @@ class PostInput(EntryInput):
     featured_image_url = _url()
     tags = serializers.ListField(child=Tag(), max_length=validation.MAX_TAGS, default=list)
 
-    read_only_names = (*FIELDS[Kind.POST], *EDITOR_FIELDS, "sanitised")
+    read_only_names = (*FIELDS[Kind.POST], *EDITOR_FIELDS, *ABOUT_THE_WRITE)
 
 
 class SocialLinks(serializers.DictField):
@@ -82,7 +79,7 @@ class SettingsInput(StrictInput):
     footer_text = _html(20_000)
     social_links = SocialLinks(default=dict)
 
-    read_only_names = (*FIELDS[Kind.SETTINGS], "has_unpublished_changes", "created_by", "updated_by", "sanitised")
+    read_only_names = (*FIELDS[Kind.SETTINGS], *EDITOR_FIELDS[1:], *ABOUT_THE_WRITE)
 
 
 INPUT: dict[str, type[StrictInput]] = {Kind.PAGE: PageInput, Kind.POST: PostInput, Kind.SETTINGS: SettingsInput}

@@ -1,7 +1,9 @@
 """The shape that editors get: the public fields as the working copy has them, and what only editors may know."""
 
+from dataclasses import asdict
 from typing import Any
 
+from content import advice
 from content.drafts import Removed
 from content.models import Entry, Versioned
 from delivery import shapes
@@ -38,6 +40,15 @@ def working(thing: Versioned) -> dict[str, Any]:
 def pick_working(thing: Versioned, names: list[str] | None) -> dict[str, Any]:
     shape = working(thing)
     return shapes.pick(shape, names) if names is not None else shape
+
+
+def written(thing: Versioned, removed: Removed) -> dict[str, Any]:
+    """The answer to a write: the editor's shape, what the sanitiser took out, and what is worth a word."""
+    return working(thing) | {"sanitised": sanitised(removed), "warnings": warnings(thing)}
+
+
+def warnings(thing: Versioned) -> list[dict[str, str]]:
+    return [asdict(one) for one in advice.warnings(thing)]
 
 
 def sanitised(removed: Removed) -> list[dict[str, Any]]:

@@ -34,13 +34,11 @@ class WorkingCopyViewSet(AsyncViewSet):
         fields = parsing.names(
             parsing.query(request, ("fields",)), "fields", among=shapes.editor_fields(self.model.KIND)
         )
-        response = json_response(shapes.pick_working(thing, fields), headers={"ETag": thing.etag})
-        return conditional.not_modified(response) if conditional.is_unchanged(request, thing.etag) else response
+        return json_response(shapes.pick_working(thing, fields), headers={"ETag": thing.etag})
 
     def written(self, thing: Versioned, removed: Removed, *, status: int = 200) -> HttpResponse:
         fresh = self.model._default_manager.with_publication().get(pk=thing.pk)
-        shape = shapes.working(fresh) | {"sanitised": shapes.sanitised(removed)}
-        return json_response(shape, status=status, headers={"ETag": fresh.etag})
+        return json_response(shapes.written(fresh, removed), status=status, headers={"ETag": fresh.etag})
 
     def save(self, request: HttpRequest, thing: Versioned, *, partial: bool) -> HttpResponse:
         """PUT and PATCH: the right, the body, the version, then one verb."""

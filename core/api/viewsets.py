@@ -17,7 +17,7 @@ from django.utils.cache import patch_vary_headers
 from rest_framework import serializers, viewsets
 
 from core import errors, rendering
-from core.api import idempotency, parsing, problems
+from core.api import conditional, idempotency, parsing, problems
 
 SAFE = ("GET", "HEAD")
 _TOKEN_PARAMETERS = ("token=", "access_token=")
@@ -103,6 +103,14 @@ class AsyncViewSet(viewsets.GenericViewSet[Any]):
             raise errors.Invalid(errors=field_errors(checked.errors))
         return dict(checked.validated_data)
 
+    def _conditional(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Every read has a strong ETag: the entry's version where the action says so, otherwise a hash of the bytes."""
+        if request.method not in SAFE or response.status_code != 200:
+            return response
+        if "ETag" not in response:
+            response["ETag"] = conditional.etag_of(response.content)
+        return conditional.not_modified(response) if conditional.is_unchanged(request, response["ETag"]) else response
+
     def _allowed(self) -> list[str]:
         names = [name.upper() for name in self.action_map]
         return [*names, *(["HEAD"] if "GET" in names and "HEAD" not in names else []), "OPTIONS"]
@@ -112,6 +120,7 @@ class AsyncViewSet(viewsets.GenericViewSet[Any]):
             response["Cache-Control"] = "private, no-store"
         elif "Cache-Control" not in response:
             response["Cache-Control"] = "no-store"
+        response = self._conditional(request, response)
         patch_vary_headers(response, ["Authorization", "Origin", "Accept-Encoding"])
         return response
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from core import errors
-from core.api import conditional, pagination, parsing
+from core.api import pagination, parsing
 from core.api.viewsets import json_response
 from delivery import reads, shapes
 from delivery.models import Kind, LiveEntry
@@ -33,7 +33,7 @@ def read_one(request: HttpRequest, kind: str, key: str) -> HttpResponse:
     if found is None:
         raise errors.NotFound()
     keys = f"{kind}:{found.entry_id}"
-    return _answer(request, _picked(found.detail, fields), keys=keys, changes_at=found.live_until)
+    return _answer(_picked(found.detail, fields), keys=keys, changes_at=found.live_until)
 
 
 def read_settings(request: HttpRequest) -> HttpResponse:
@@ -41,7 +41,7 @@ def read_settings(request: HttpRequest) -> HttpResponse:
     found = reads.settings()
     if found is None:
         raise errors.NotFound()
-    return _answer(request, _picked(found.detail, fields), keys="settings", changes_at=found.live_until)
+    return _answer(_picked(found.detail, fields), keys="settings", changes_at=found.live_until)
 
 
 def read_list(request: HttpRequest, kind: str) -> HttpResponse:
@@ -52,7 +52,7 @@ def read_list(request: HttpRequest, kind: str) -> HttpResponse:
     items = b",".join(_item(row, fields) for row in found.rows)
     tail = orjson.dumps(pagination.counts(asked.page, found.total))[1:]
     content = b'{"items":[' + items + b"]," + tail
-    response = _answer(request, content, keys=PLURAL[Kind(kind)], changes_at=found.changes_at)
+    response = _answer(content, keys=PLURAL[Kind(kind)], changes_at=found.changes_at)
     response["Link"] = pagination.link_header(request, asked.page, found.total)
     return response
 
@@ -85,12 +85,11 @@ def _picked(detail: str, fields: list[str] | None) -> bytes:
     return orjson.dumps(shapes.pick(whole, fields))
 
 
-def _answer(request: HttpRequest, content: bytes, *, keys: str, changes_at: datetime | None) -> HttpResponse:
+def _answer(content: bytes, *, keys: str, changes_at: datetime | None) -> HttpResponse:
     response = json_response(content)
-    response["ETag"] = conditional.etag_of(content)
     response["Cache-Control"] = cache_control(changes_at)
     response["Surrogate-Key"] = response["Cache-Tag"] = keys
-    return conditional.not_modified(response) if conditional.is_unchanged(request, response["ETag"]) else response
+    return response
 
 
 def cache_control(changes_at: datetime | None) -> str:

@@ -67,6 +67,14 @@ def test_an_editor_gets_304_for_the_version_at_hand(api: Api, admin: str) -> Non
     assert (response.status_code, response["Cache-Control"]) == (304, "private, no-store")
 
 
+def test_every_read_has_an_etag(api: Api, admin: str) -> None:
+    make_post(title="Hello")
+
+    for path in ("/posts?status=all", "/auth/me", "/posts", "/settings", "/pages"):
+        etag = api.get(path, token=admin)["ETag"]
+        assert api.get(path, token=admin, headers={"If-None-Match": etag}).status_code == 304
+
+
 def test_a_setting_requires_if_match(api: Api, admin: str, settings: object) -> None:
     settings.REQUIRE_IF_MATCH = True  # type: ignore[attr-defined]
     make_post(title="Hello")

@@ -375,6 +375,8 @@ def test_a_page_is_written_like_a_post(api: Api, admin: str) -> None:
     shape = api.put("/pages/about", {"title": "About us", "meta_title": "x" * 100}, token=admin).json()
 
     assert (shape["title"], len(shape["meta_title"]), shape["slug"]) == ("About us", 100, "about")
+    assert [(one["field"], one["code"]) for one in shape["warnings"]] == [("meta_title", "long_meta_title")]
+    assert api.patch("/pages/about", {"meta_title": "x" * 70}, token=admin).json()["warnings"] == []
     refused = api.patch("/pages/about", {"excerpt": "x"}, token=admin)
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "excerpt")
 

@@ -133,6 +133,19 @@ def test_an_unknown_host_is_400(api: Api, settings: object, debug: bool) -> None
     assert [(one.status_code, one["Content-Type"]) for one in responses] == [(400, "application/problem+json")] * 3
 
 
+def test_behind_https_nothing_is_answered_without_it(api: Api, settings: object) -> None:
+    settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS = True, 60  # type: ignore[attr-defined]
+    settings.PUBLIC_BASE_URL = "https://cms.example.com"  # type: ignore[attr-defined]
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # type: ignore[attr-defined]
+
+    plain = api.post("/posts?x=1", {})
+    safe = api.get("/posts", headers={"X-Forwarded-Proto": "https"})
+
+    assert (plain.status_code, plain["Location"]) == (308, "https://cms.example.com/api/v1/posts?x=1")
+    assert (safe.status_code, safe["Strict-Transport-Security"]) == (200, "max-age=60")
+    assert api.get("//healthz").status_code == 200
+
+
 def test_only_listed_origins_may_read_and_see_our_headers(api: Api) -> None:
     listed = api.get("/posts", headers={"Origin": "http://localhost:5173"})
     other = api.get("/posts", headers={"Origin": "http://localhost:5173.evil.example"})

@@ -10,7 +10,7 @@ from cms_project import doctor
 
 class Command(BaseCommand):
     help = "Lists every missing or weak setting at once, each with the line to add."
-    requires_system_checks: list[str] = []  # noqa: RUF012 - as Django declares it
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         sys.exit(doctor.main(self.stdout))  # type: ignore[arg-type] # it has what a text stream has

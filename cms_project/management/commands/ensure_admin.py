@@ -1,4 +1,4 @@
-"""Creates the administrator of ADMIN_EMAIL if there is none; part of every start in production, and harmless to repeat."""
+"""Creates the administrator of ADMIN_EMAIL if there is none; part of every start in production."""
 
 from typing import Any
 

@@ -1,0 +1,123 @@
+"""The OpenAPI document, finished by rule: refusals, headers, security and shared shapes of every operation.
+
+drf-spectacular reads views and serializers; ``complete`` is its last step. Apps above describe their own operations in
+their ``api/schema.py`` and register there what the document shares: shapes (``components``) and words for the fields
+of a body (``describe``).
+"""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiSerializerExtension
+
+from core.api import schema_health, schema_problems
+from core.api.schema_problems import DECLARED, Refusals, Schema
+from core.api.serializers import StrictInput
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+
+components: dict[str, Schema] = {}
+_described: dict[type[StrictInput], dict[str, Schema]] = {}
+
+HEADERS: dict[str, Schema] = {
+    "RequestId": {
+        "description": "The id of this request in our log: yours, if you sent a usable one.",
+        "required": True,
+        "schema": {"type": "string", "pattern": r"^[A-Za-z0-9_.-]{1,64}$"},
+    },
+    "RetryAfter": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
+    "ETag": {
+        "description": "Names what was read: send it as `If-None-Match` to read again only what has changed and, if you "
+        "read with a token, as `If-Match` to change exactly this version.",
+        "schema": {"type": "string", "pattern": '^"[^"]+"$'},
+    },
+    "CacheControl": {
+        "description": "`public, max-age=0, s-maxage=…, stale-while-revalidate=…` for public reads without a token, "
+        "`private, no-store` with one.",
+        "schema": {"type": "string"},
+    },
+    "Link": {
+        "description": 'The neighbours of this page: `<…>; rel="first"`, `prev`, `next`, `last` (RFC 8288), as they apply.',
+        "schema": {"type": "string"},
+    },
+    "Location": {"description": "The path to go to.", "schema": {"type": "string"}},
+    "IdempotencyReplayed": {
+        "description": "`true` where this is the answer that was given to the same `Idempotency-Key` before.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+}
+
+
+def ref(name: str, kind: str = "schemas") -> Schema:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def refusing(*kinds: type[Any]) -> Schema:
+    """For ``extend_schema(extensions=…)``: refusals that no rule can foresee."""
+    return {DECLARED: Refusals(kinds)}
+
+
+def describe(serializer: type[StrictInput], fields: dict[str, Schema]) -> None:
+    """Words, examples and patterns for the fields of a body; their limits come from the serializer itself."""
+    _described[serializer] = fields
+
+
+class StrictInputExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call] # drf-spectacular's registry
+    """No other fields than these, and those that are only read may come back (``StrictInput``).
+
+    Defaults stay out: generated types would make a field that has one a required field.
+    """
+
+    target_class = StrictInput
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> Schema:
+        mapped: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        serializer = type(self.target)
+        properties = mapped.setdefault("properties", {})
+        for name, more in _described.get(serializer, {}).items():
+            properties[name] = {key: value for key, value in properties[name].items() if key != "default"} | more
+        for name in serializer.read_only_names:
+            properties.setdefault(name, {"readOnly": True, "description": "Taken back and ignored."})
+        return mapped | {"additionalProperties": False}
+
+
+def complete(result: Schema, **_: Any) -> Schema:
+    """The last step of drf-spectacular (``POSTPROCESSING_HOOKS``)."""
+    shared = result["components"]
+    shared["schemas"] = dict(sorted({**shared.get("schemas", {}), **components, **schema_problems.COMPONENTS}.items()))
+    shared["headers"] = HEADERS
+    shared["responses"] = {}
+    for path, operations in result["paths"].items():
+        for method in METHODS:
+            if method in operations:
+                _complete_operation(method, path, operations[method], shared["responses"])
+    shared["responses"] = dict(sorted(shared["responses"].items()))
+    result["paths"] |= schema_health.paths()
+    return result
+
+
+def _complete_operation(method: str, path: str, operation: Schema, shared: dict[str, Schema]) -> None:
+    responses: dict[str, Schema] = operation["responses"]
+    for status, answer in responses.items():
+        answer["headers"] = _headers(method, status, operation)
+    for status, name, answer in schema_problems.responses_for(schema_problems.refusals_of(method, path, operation)):
+        responses[status] = ref(name, "responses")
+        shared[name] = answer
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _headers(method: str, status: str, operation: Schema) -> dict[str, Schema]:
+    """What a success carries, told from the parameters: who takes a condition gives the tag for it."""
+    taken = {parameter["name"] for parameter in operation.get("parameters", ())}
+    names = {"X-Request-ID": "RequestId"}
+    if status in ("200", "201", "304") and taken & {"If-Match", "If-None-Match", "Idempotency-Key"}:
+        names["ETag"] = "ETag"
+    if status in ("200", "301", "304") and method == "get":
+        names["Cache-Control"] = "CacheControl"
+    if status == "200" and "per_page" in taken:
+        names["Link"] = "Link"
+    if status in ("201", "301"):
+        names["Location"] = "Location"
+    if "Idempotency-Key" in taken:
+        names["Idempotency-Replayed"] = "IdempotencyReplayed"
+    return {name: ref(component, "headers") for name, component in names.items()}
