@@ -107,7 +107,7 @@ def _clean(name: str, value: Any, removed: Removed) -> html.CleanHTML:
     try:
         cleaned = html.clean(str(value))
     except html.TooDeep as error:
-        raise errors.Invalid.field(name, "too_deep", str(error)) from error
+        raise errors.Invalid.field(name, error.code, str(error)) from error
     if cleaned.removed:
         removed.by_field[name] = cleaned.removed
     return cleaned.html

@@ -1,13 +1,14 @@
 """Finding a working copy by what stands in an address: its slug, the slug under which it is live, or its id."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
-from content.models import Entry
+from content.models import Entry, Versioned
 from core import ids, slugs
 from delivery import slugs as slug_table
 
 E = TypeVar("E", bound=Entry)
+V = TypeVar("V", bound=Versioned)
 
 
 def entry(model: type[E], key: str, *, lock: bool = False) -> E | None:
@@ -21,6 +22,13 @@ def entry(model: type[E], key: str, *, lock: bool = False) -> E | None:
         return locked
     found: E | None = rows.with_publication().filter(pk=entry_id).first()
     return found
+
+
+def again(thing: V) -> V:
+    """The thing as it is now, with what its publications say. One query."""
+    manager: Any = type(thing)._default_manager
+    fresh: V = manager.with_publication().get(pk=thing.pk)
+    return fresh
 
 
 def _id_of(model: type[Entry], key: str) -> UUID | None:

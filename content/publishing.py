@@ -36,6 +36,7 @@ def publish(thing: V, *, by: User, now: datetime) -> Publication:
     publication = publications.go_live(content, by=by.pk, now=now)
     if isinstance(thing, Entry):
         thing.state = State.DRAFT
+        thing.save(update_fields=["state"])
     _next_version(thing)
     return publication
 
@@ -60,8 +61,4 @@ def withdraw(entry: Entry, *, by: User, now: datetime) -> None:
 def _next_version(thing: Versioned) -> None:
     """A step that changes no field still changes what an editor reads, so the ETag must move."""
     thing.version += 1
-    rows = type(thing)._default_manager.filter(pk=thing.pk)
-    if isinstance(thing, Entry):
-        rows.update(version=F("version") + 1, state=thing.state)
-    else:
-        rows.update(version=F("version") + 1)
+    type(thing)._default_manager.filter(pk=thing.pk).update(version=F("version") + 1)

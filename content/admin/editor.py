@@ -1,15 +1,16 @@
 """The rich-text editor, and the plain one for HTML that the rich one would lose.
 
-The editor knows fewer elements than our allow-list (docs/html.md); what it does not know, it drops as soon as somebody
-types. So a text that holds such HTML is edited as source.
+By itself the editor knows fewer elements than our allow-list (docs/html.md), and what it does not know, it drops as soon
+as somebody types. ``static/content/prose.js`` makes it carry the rest along; what even that cannot hold is edited as source.
 """
 
+import re
 from typing import Any
 
-import nh3
 from django_prose_editor.widgets import AdminProseEditorWidget
 
 from core.admin import Textarea
+from core.html import allowed
 
 EXTENSIONS: dict[str, Any] = {
     "Heading": {"levels": [2, 3, 4]},
@@ -36,25 +37,18 @@ EXTENSIONS: dict[str, Any] = {
     "TableHeader": True,
     "TableCell": True,
     "HTML": True,
+    "Carried": {
+        "elements": {name: sorted({*checks, "class", "rel", "allow"}) for name, checks in allowed.ELEMENTS.items()},
+        "classes": sorted(allowed.CLASSES),
+    },
 }
-_KEPT: dict[str, set[str]] = {
-    **{name: set() for name in ("p", "h2", "h3", "h4", "strong", "em", "b", "i", "u", "s", "del", "sub", "sup", "code")},
-    **{name: set() for name in ("pre", "br", "hr", "blockquote", "ul", "li", "figure", "figcaption")},
-    **{name: set() for name in ("table", "tbody", "tr")},
-    "ol": {"start"},
-    "a": {"href", "title", "target", "rel"},
-    "img": {"src", "alt"},
-    "th": {"colspan", "rowspan"},
-    "td": {"colspan", "rowspan"},
-}
-_keeping = nh3.Cleaner(
-    tags=set(_KEPT), attributes=_KEPT, link_rel=None, url_schemes={"http", "https", "mailto", "tel"}
-)
+# What `prose.js` carries along, and the very few things that it does not.
+_LOST = re.compile(r"<(?:wbr|div)>|<(?:dt|dd|figcaption|summary)\b(?![\s\S]*</(?:dl|figure|details)>)")
 
 
 def keeps(html: str) -> bool:
-    """The rich-text editor can hold all of this clean HTML."""
-    return _keeping.clean(html) == html
+    """The visual editor can hold all of this clean HTML."""
+    return _LOST.search(html) is None
 
 
 class RichText(AdminProseEditorWidget):  # type: ignore[misc] # django_prose_editor is not annotated

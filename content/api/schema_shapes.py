@@ -10,6 +10,7 @@ from content.api import shapes as working_shapes
 from content.models import Status
 from core import slugs
 from core.api.schema import components, ref
+from core.api.schema_parameters import SLUG
 from delivery import shapes
 from delivery.models import Kind
 
@@ -28,12 +29,12 @@ FIELDS: dict[str, Schema] = {
     "slug": TEXT
     | {
         "maxLength": slugs.MAX_LENGTH,
-        "pattern": slugs.PATTERN.removesuffix(r"\Z") + "$",
+        "pattern": SLUG,
         "description": "The readable part of the address; unique within its kind.",
     },
     "excerpt": TEXT | {"description": "A few sentences of plain text for lists."},
     "body": TEXT | {"description": "HTML, made harmless when it was stored."},
-    "author": TEXT | {"description": "The byline, as readers see it. On creation it defaults to your display name."},
+    "author": TEXT | {"description": "The byline, as readers see it."},
     "featured_image_url": TEXT | {"description": "An `http(s)` address or a path on the site; empty: none."},
     "tags": {"type": "array", "items": TEXT, "description": "In the order in which the writer put them."},
     "meta_title": TEXT | {"description": "For search engines; more than 70 characters are cut off there."},
@@ -82,6 +83,19 @@ ENVELOPE: dict[str, Schema] = {
 }
 
 
+WARNINGS: Schema = {
+    "type": "array",
+    "description": "What is stored as it is and yet worth a word, such as a `meta_title` that search engines cut off.",
+    "items": ref("FieldError"),
+}
+
+MOVED: Schema = {
+    "type": "object",
+    "properties": {"location": TEXT | {"description": "The new path."}},
+    "required": ["location"],
+}
+
+
 def an_object(properties: dict[str, Schema], description: str, *, is_whole: bool = True) -> Schema:
     shape = {"type": "object", "description": description, "properties": properties}
     return shape | ({"required": list(properties)} if is_whole else {"minProperties": 1})
@@ -101,12 +115,16 @@ def written(kind: Kind) -> Schema:
     return ref(f"Written{NAMES[kind]}")
 
 
+def working_fields(kind: Kind) -> tuple[str, ...]:
+    return working_shapes.editor_fields(kind)
+
+
 def _public(kind: Kind) -> dict[str, Schema]:
     return {name: PUBLIC_ONLY.get(name, FIELDS[name]) for name in shapes.FIELDS[kind]}
 
 
 def _working(kind: Kind) -> dict[str, Schema]:
-    return {name: FIELDS[name] for name in working_shapes.editor_fields(kind)}
+    return {name: FIELDS[name] for name in working_fields(kind)}
 
 
 def _without_body(properties: dict[str, Schema]) -> dict[str, Schema]:
@@ -122,7 +140,7 @@ def _of_every_kind(kind: Kind) -> dict[str, Schema]:
     return {
         PUBLIC_NAMES[kind]: an_object(public, "What visitors see."),
         f"Working{name}": an_object(working, "The working copy, for those who may see drafts."),
-        f"Written{name}": an_object({**working, "sanitised": SANITISED}, "The working copy after a write."),
+        f"Written{name}": an_object({**working, "sanitised": SANITISED, "warnings": WARNINGS}, "The working copy after a write."),
         f"{name}Fields": an_object(working, "What `?fields=` picked, and nothing else.", is_whole=False),
     }
 
@@ -138,6 +156,7 @@ def _of_entries(kind: Kind) -> dict[str, Schema]:
     }
 
 
+components["Moved"] = MOVED
 for _kind in Kind:
     components.update(_of_every_kind(_kind))
 for _kind in (Kind.PAGE, Kind.POST):

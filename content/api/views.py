@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.models import User
 from content import drafts, finding, listing, rights, saving
-from content.api import shapes
+from content.api import schema, shapes
 from content.api.serializers import INPUT
 from content.drafts import Removed
 from content.models import BlogPost, Entry, Page, SiteSettings, Versioned
@@ -12,6 +12,7 @@ from core import clock, errors
 from core.api import conditional, pagination, parsing
 from core.api.viewsets import AsyncViewSet, json_response
 from delivery.api import answers
+from delivery.models import Kind
 from delivery.shapes import ONLY_IN_DETAIL
 
 
@@ -37,15 +38,15 @@ class WorkingCopyViewSet(AsyncViewSet):
         return json_response(shapes.pick_working(thing, fields), headers={"ETag": thing.etag})
 
     def written(self, thing: Versioned, removed: Removed, *, status: int = 200) -> HttpResponse:
-        fresh = self.model._default_manager.with_publication().get(pk=thing.pk)
+        fresh = finding.again(thing)
         return json_response(shapes.written(fresh, removed), status=status, headers={"ETag": fresh.etag})
 
     def save(self, request: HttpRequest, thing: Versioned, *, partial: bool) -> HttpResponse:
         """PUT and PATCH: the right, the body, the version, then one verb."""
         by = writer(request)
         rights.require_change(by, thing)
-        as_draft = parsing.flag(parsing.query(request, ("draft",)), "draft")
         values = self.input(request, INPUT[self.model.KIND], partial=partial)
+        as_draft = parsing.flag(parsing.query(request, ("draft",)), "draft")
         published = values.pop("published", None)
         conditional.check_if_match(request, thing.etag)
         removed = Removed()
@@ -87,8 +88,8 @@ class EntryViewSet(WorkingCopyViewSet):
     def create(self, request: HttpRequest) -> HttpResponse:
         by = writer(request)
         rights.require_create(by, self.model)
-        parsing.query(request, ())
         values = self.input(request, INPUT[self.model.KIND])
+        parsing.query(request, ())
         published = values.pop("published", None)
         removed = Removed()
         entry = saving.save_new(self.model, values, published=published, by=by, now=clock.now(), removed=removed)
@@ -120,14 +121,17 @@ class EntryViewSet(WorkingCopyViewSet):
         return entry
 
 
+@schema.documented(Kind.PAGE)
 class PageViewSet(EntryViewSet):
     model = Page
 
 
+@schema.documented(Kind.POST)
 class PostViewSet(EntryViewSet):
     model = BlogPost
 
 
+@schema.documented(Kind.SETTINGS)
 class SettingsViewSet(WorkingCopyViewSet):
     model = SiteSettings
 

@@ -9,14 +9,15 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerExtension
 
-from core.api import schema_health, schema_problems
+from core.api import schema_health, schema_parameters, schema_problems
 from core.api.schema_problems import DECLARED, Refusals, Schema
 from core.api.serializers import StrictInput
 
+CONDITIONS = {"If-Match", "If-None-Match", "Idempotency-Key"}
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 components: dict[str, Schema] = {}
-_described: dict[type[StrictInput], dict[str, Schema]] = {}
+_described: dict[type[StrictInput], tuple[dict[str, Schema], str]] = {}
 
 HEADERS: dict[str, Schema] = {
     "RequestId": {
@@ -56,29 +57,34 @@ def refusing(*kinds: type[Any]) -> Schema:
     return {DECLARED: Refusals(kinds)}
 
 
-def describe(serializer: type[StrictInput], fields: dict[str, Schema]) -> None:
-    """Words, examples and patterns for the fields of a body; their limits come from the serializer itself."""
-    _described[serializer] = fields
+def describe(serializer: type[StrictInput], fields: dict[str, Schema], *, about: str = "") -> None:
+    """Words and patterns for the fields of a body; their lengths come from the serializer itself."""
+    _described[serializer] = (fields, about)
 
 
 class StrictInputExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call] # drf-spectacular's registry
-    """No other fields than these, and those that are only read may come back (``StrictInput``).
-
-    Defaults stay out: generated types would make a field that has one a required field.
-    """
+    """No other fields than these, and those that are only read may come back (``StrictInput``)."""
 
     target_class = StrictInput
     match_subclasses = True
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> Schema:
         mapped: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        serializer = type(self.target)
-        properties = mapped.setdefault("properties", {})
-        for name, more in _described.get(serializer, {}).items():
-            properties[name] = {key: value for key, value in properties[name].items() if key != "default"} | more
-        for name in serializer.read_only_names:
+        fields, about = _described.get(type(self.target), ({}, ""))
+        properties = {name: _field(found) | fields.get(name, {}) for name, found in mapped["properties"].items()}
+        for name in self.target.read_only_names:
             properties.setdefault(name, {"readOnly": True, "description": "Taken back and ignored."})
-        return mapped | {"additionalProperties": False}
+        return mapped | {
+            "description": about or mapped.get("description", ""),
+            "properties": properties,
+            "additionalProperties": False,
+        }
+
+
+def _field(found: Schema) -> Schema:
+    """Without its default, which would make generated types ask for the field; what may be blank as one text, not two."""
+    one = found["oneOf"][0] if "oneOf" in found else found
+    return {key: value for key, value in one.items() if key != "default"}
 
 
 def complete(result: Schema, **_: Any) -> Schema:
@@ -92,12 +98,15 @@ def complete(result: Schema, **_: Any) -> Schema:
             if method in operations:
                 _complete_operation(method, path, operations[method], shared["responses"])
     shared["responses"] = dict(sorted(shared["responses"].items()))
+    _link_created(result["paths"])
     result["paths"] |= schema_health.paths()
     return result
 
 
 def _complete_operation(method: str, path: str, operation: Schema, shared: dict[str, Schema]) -> None:
     responses: dict[str, Schema] = operation["responses"]
+    if method == "get":
+        _make_conditional(operation)
     for status, answer in responses.items():
         answer["headers"] = _headers(method, status, operation)
     for status, name, answer in schema_problems.responses_for(schema_problems.refusals_of(method, path, operation)):
@@ -106,11 +115,28 @@ def _complete_operation(method: str, path: str, operation: Schema, shared: dict[
     operation["responses"] = dict(sorted(responses.items()))
 
 
+def _make_conditional(operation: Schema) -> None:
+    """Every read has an ETag, and can be asked for again (``core.api.viewsets``)."""
+    operation.setdefault("parameters", []).append(schema_parameters.IF_NONE_MATCH)
+    operation["responses"]["304"] = {"description": "Still the same."}
+
+
+def _link_created(paths: dict[str, Schema]) -> None:
+    """From the answer of a creation to what can be done with what was created."""
+    for path, operations in paths.items():
+        single = paths.get(path + "/{key}")
+        if "post" in operations and single:
+            operations["post"]["responses"]["201"]["links"] = {
+                one["operationId"]: {"operationId": one["operationId"], "parameters": {"key": "$response.body#/id"}}
+                for one in single.values()
+            }
+
+
 def _headers(method: str, status: str, operation: Schema) -> dict[str, Schema]:
     """What a success carries, told from the parameters: who takes a condition gives the tag for it."""
     taken = {parameter["name"] for parameter in operation.get("parameters", ())}
     names = {"X-Request-ID": "RequestId"}
-    if status in ("200", "201", "304") and taken & {"If-Match", "If-None-Match", "Idempotency-Key"}:
+    if status in ("200", "201", "304") and method != "delete" and taken & CONDITIONS:
         names["ETag"] = "ETag"
     if status in ("200", "301", "304") and method == "get":
         names["Cache-Control"] = "CacheControl"

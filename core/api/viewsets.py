@@ -7,7 +7,7 @@ refusals is the contract's: 429, 405, 401, 403/404, 415, 400, 422, 412, 409 (api
 
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import Any, ClassVar
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
@@ -31,14 +31,12 @@ def json_response(payload: Any, *, status: int = 200, headers: dict[str, str] | 
 class AsyncViewSet(viewsets.GenericViewSet[Any]):
     """Actions are ``def list/create/retrieve/update/partial_update/destroy(self, request, **kwargs)``."""
 
-    queryset = None
     pagination_class = None
-    filter_backends: ClassVar[list[Any]] = []
     is_atomic = True  # False where a write must be committed although the request is refused
 
     @classmethod
-    def as_view(cls, actions: dict[str, str] | None = None, **initkwargs: Any) -> Any:
-        inner = super().as_view(actions, **initkwargs)
+    def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:
+        inner: Any = super().as_view(actions, **initkwargs)
 
         async def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             response: HttpResponse = await inner(request, *args, **kwargs)
@@ -57,9 +55,9 @@ class AsyncViewSet(viewsets.GenericViewSet[Any]):
         method = (request.method or "").lower()
         if method == "options":
             return HttpResponse(status=204, headers={"Allow": ", ".join(self._allowed())})
-        self.action = self.action_map.get(method)
-        if self.action is None:
+        if method not in self.action_map:
             raise errors.MethodNotAllowed(self._allowed())
+        self.action = self.action_map[method]
         return await sync_to_async(self._run)(getattr(self, self.action), request, kwargs)
 
     def _run(self, action: Callable[..., HttpResponse], request: HttpRequest, kwargs: dict[str, Any]) -> HttpResponse:
@@ -91,7 +89,7 @@ class AsyncViewSet(viewsets.GenericViewSet[Any]):
             raise errors.Unauthenticated("A token in the query string is not accepted; send the Authorization header.")
         request.user = AnonymousUser()
         for authenticator in self.get_authenticators():
-            found = authenticator.authenticate(request)
+            found = authenticator.authenticate(request)  # type: ignore[arg-type] # ours take Django's request
             if found is not None:
                 request.user, request.auth = found  # type: ignore[attr-defined]
                 return

@@ -67,7 +67,7 @@ class Cleaned:
 
 
 def clean(html: str) -> Cleaned:
-    """Raises TooDeep for HTML that asks for unreasonable work. Takes about 1 ms for 10 KB, and 1 s for the worst 2.5 MB.
+    """Raises TooDeep for HTML that asks for unreasonable work. Takes about 1 ms for a page, 1 s for the worst 2.5 MB.
 
     `removed` names what was dropped, in order of first appearance (characters that no document may hold come first).
     Another spelling of the same document (entities, quotes, letter case, tags closed or moved where HTML needs them,

@@ -10,7 +10,7 @@ from core.html.writing import TooDeep
 
 
 class CleanHTMLField(models.TextField):
-    """Text that is cleaned on its way into the database, whoever writes: save, bulk_create, update, bulk_update, fixtures.
+    """Text that is cleaned on its way into the database, whoever writes: save, update, their bulk kinds, fixtures.
 
     After save() the instance holds the cleaned text too. Callers that want to tell what was removed call `clean`
     themselves and assign its `html`, which is not cleaned twice. HTML that is nested too deeply raises TooDeep on

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from content import drafts, saving
+from content import drafts, publishing, rights, saving
 from content.models import Action, BlogPost, Page, Revision, SiteSettings
 from core import clock
 from delivery.models import LiveEntry, Publication, Slug
@@ -379,6 +379,35 @@ def test_a_page_is_written_like_a_post(api: Api, admin: str) -> None:
     assert api.patch("/pages/about", {"meta_title": "x" * 70}, token=admin).json()["warnings"] == []
     refused = api.patch("/pages/about", {"excerpt": "x"}, token=admin)
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "excerpt")
+
+
+def test_the_missing_right_is_told_before_what_is_wrong_with_the_content(api: Api) -> None:
+    make_post(title="Taken")
+    author = token_for(make_user("author"))
+    api.post("/posts", {"title": "Mine"}, token=author)
+    body = {"title": "Other", "slug": "taken", "published": True}
+
+    responses = api.post("/posts", body, token=author), api.patch("/posts/mine", body, token=author)
+
+    assert [one.json()["code"] for one in responses] == ["may_not_publish"] * 2
+
+
+def test_the_verbs_check_the_right_themselves() -> None:
+    author = make_user("author")
+    post = make_post(published=False, by=author)
+    public = make_post()
+
+    for verb in (publishing.publish, publishing.unpublish):
+        with pytest.raises(rights.MayNotPublish):
+            verb(public if verb is publishing.unpublish else post, by=author, now=clock.now())
+    for refused in (
+        lambda: drafts.change(public, {"title": "x"}, by=author, now=clock.now()),
+        lambda: drafts.delete(public, by=author, now=clock.now()),
+        lambda: saving.save(public, {"title": "x"}, by=author, now=clock.now()),
+    ):
+        with pytest.raises(rights.NotYours):
+            refused()
+    assert (Publication.objects.not_over().filter(kind="post").count(), BlogPost.objects.filter(title="x").count()) == (1, 0)
 
 
 def test_a_private_change_through_the_verb_stays_private() -> None:

@@ -1,6 +1,7 @@
 import random
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -21,7 +22,7 @@ ARTICLE = """<h1>Bread, slowly</h1>
 <dl><dt><dfn title="resting in water">Autolyse</dfn></dt><dd>Rest of <var>n</var> minutes.</dd></dl>
 <p><strong>Bold</strong>, <b>bold</b>, <em>stress</em>, <i>voice</i>, <u>line</u>, <s>old</s>, <del cite="/changes"
  datetime="2025-01-01">gone</del>, <ins cite="https://example.com/why" datetime="2025-01-02">new</ins>,
- <mark>marked</mark>, <small>small</small>, H<sub>2</sub>O, x<sup>2</sup>, <code class="language-python">x &gt; y</code>,
+ <mark>mark</mark>, <small>small</small>, H<sub>2</sub>O, x<sup>2</sup>, <code class="language-python">x &gt; y</code>,
  <kbd>Ctrl</kbd>, <samp>done</samp>, <abbr title="Cascading Style Sheets">CSS</abbr>, <cite>A book</cite>,
  <q cite="https://example.org/q">a quote</q>, <span dir="rtl" lang="he">שלום</span>, long<wbr>word<br>next.</p>
 <p class="align-center"><a href="https://example.com/a?b=1&amp;c=2#d" hreflang="de" title="&quot;x&quot;">web</a>
@@ -47,6 +48,14 @@ ARTICLE = """<h1>Bread, slowly</h1>
 """.replace("\n ", " ")
 
 
+@pytest.fixture
+def nh3(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """The real second pass, which tells what it was given."""
+    spy = Mock(wraps=cleaning._NH3)
+    monkeypatch.setattr(cleaning, "_NH3", spy)
+    return spy
+
+
 class TestAttacks:
     @pytest.mark.parametrize("vector", ALL_VECTORS)
     def test_nothing_of_it_is_left_and_what_went_is_named(self, vector: str) -> None:
@@ -65,10 +74,10 @@ class TestAttacks:
         assert complaints(cleaned.html) == []
 
     @pytest.mark.parametrize("vector", ALL_VECTORS)
-    def test_the_first_pass_would_be_enough_alone(self, vector: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(cleaning, "_NH3", Mock(clean=str))
+    def test_nh3_finds_nothing_more_to_do(self, vector: str, nh3: Mock) -> None:
+        cleaned = clean(vector)
 
-        assert complaints(clean(vector).html) == []
+        nh3.clean.assert_called_once_with(cleaned.html)
 
     @pytest.mark.parametrize("vector", [vector for vector in ALL_VECTORS if "iframe" not in vector.lower()])
     def test_nh3_alone_would_keep_out_every_name_and_address(
@@ -89,13 +98,14 @@ class TestAttacks:
     def test_there_are_enough_of_them(self) -> None:
         assert len(set(ALL_VECTORS)) == len(ALL_VECTORS) >= 150
 
-    def test_documents_put_together_by_chance(self) -> None:
+    def test_documents_put_together_by_chance(self, nh3: Mock) -> None:
         chance = random.Random(4)
         pieces = [piece for vector in ALL_VECTORS for piece in re.findall(r"</?\w+|[^<>\s]+|[\s>]+|<", vector)]
 
         for _ in range(1500):
             cleaned = clean("".join(chance.choices(pieces, k=40)))
 
+            nh3.clean.assert_called_with(cleaned.html)
             assert complaints(cleaned.html) == []
             assert clean(str(cleaned.html)) == html.Cleaned(cleaned.html, ())
 
@@ -142,7 +152,8 @@ class TestContent:
             ("<h2>a<h3>b", "<h2>a</h2><h3>b</h3>"),
             ("<a href=/a>a<a href=/b>b", '<a href="/a">a</a><a href="/b">b</a>'),
             ("<p>a<table><td>b</table>c", "<p>a</p><table><tbody><tr><td>b</td></tr></tbody></table>c"),
-            ("<table><col><tr>x</table>", "<table><colgroup><col></colgroup><tbody><tr><td>x</td></tr></tbody></table>"),
+            ("<table><col></table>", "<table><colgroup><col></colgroup></table>"),
+            ("<table><tr>x</table>", "<table><tbody><tr><td>x</td></tr></tbody></table>"),
             ("<b>a<table><td></b>b</table>c", "<b>a<table><tbody><tr><td>b</td></tr></tbody></table>c</b>"),
             ("<pre>\n\n&#10;a\n</pre>", "<pre>a\n</pre>"),
             ("</p></b>a</br>", "a"),
@@ -254,7 +265,9 @@ class TestLimits:
 
         assert refusal.value.code == "too_deep"
 
-    @pytest.mark.parametrize("piece", ["<p>x", "<li>", "<br>", "<td>", "<b></b>", "<x>", "</x>", "<h1>", "<a href=/>"])
+    @pytest.mark.parametrize(
+        "piece", ["<p>x", "<li>", "<dt>", "<dd>x", "<br>", "<td>", "<b></b>", "<x>", "</x>", "<h1>", "<a href=/>"]
+    )
     def test_what_does_not_nest_is_not_deep(self, piece: str) -> None:
         clean(piece * 1000)
 
@@ -269,8 +282,8 @@ class TestLimits:
         "piece",
         [
             "<a<a", "<a ", "<a x='", "<a x=\"'>", "<p>x", "<!--", "<!-- x -->", "<![CDATA[", "<script>", "<svg>",
-            "<svg></svg>", "<table>", "<table><br>", "<tr>x", "<b></i></b>", "<b><p></b>", "<b lang=a><p>x</p>", "<", "&",
-            "&a", "&#", "&#9", "&" + "a" * 40, "--!>", "<p a", "a=b ", "<img src=x:>", "\x00", "<pre>\n", " ",
+            "<svg></svg>", "<table>", "<table><br>", "<tr>x", "<b></i></b>", "<b><p></b>", "<b lang=a><p>x</p>", "<",
+            "&", "&a", "&#", "&#9", "&" + "a" * 40, "--!>", "<p a", "a=b ", "<img src=x:>", "\x00", "<pre>\n", " ",
         ],
     )  # fmt: skip
     def test_work_grows_with_the_length_alone(self, piece: str) -> None:
@@ -278,10 +291,8 @@ class TestLimits:
             given = prefix + piece * (200_000 // len(piece))
             began = time.process_time()
 
-            try:
+            with suppress(TooDeep):
                 clean(given)
-            except TooDeep:
-                pass
 
             assert time.process_time() - began < 1
 

@@ -1,0 +1,80 @@
+"""What the OpenAPI document says about logging in."""
+
+from typing import Any
+
+import pytest
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.generators import SchemaGenerator
+
+from accounts.api import urls
+from tests.factories import PASSWORD, make_user, pair_for
+
+DOORS = ["login", "token", "refresh", "logout"]
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    """Of the addresses of this app alone, before what ``core.api.schema`` completes for all."""
+    return SchemaGenerator(patterns=urls.urlpatterns).get_schema(request=None, public=True)
+
+
+def test_the_document_is_made_without_a_warning(document):
+    about_us = [
+        path for path in GENERATOR_STATS._warn_cache | GENERATOR_STATS._error_cache if "/accounts/" in str(path)
+    ]
+
+    assert about_us == []
+
+
+def test_every_operation_is_named_tagged_summarised_and_described(document):
+    operations = {path: one for path, item in document["paths"].items() for one in item.values()}
+
+    assert {path: one["operationId"] for path, one in operations.items()} == {
+        f"/auth/{name}": name for name in [*DOORS, "me"]
+    }
+    for one in operations.values():
+        assert (one["tags"], bool(one["summary"]), bool(one["description"])) == (["auth"], True, True)
+        assert all(answer["description"] for answer in one["responses"].values())
+
+
+def test_only_who_am_i_needs_a_token_and_there_are_two_ways_to_send_one(document):
+    assert document["paths"]["/auth/me"]["get"]["security"] == [{"bearerAuth": []}, {"passwordAuth": []}]
+    assert [document["paths"][f"/auth/{door}"]["post"]["security"] for door in DOORS] == [[{}]] * 4
+    assert {name: scheme["type"] for name, scheme in document["components"]["securitySchemes"].items()} == {
+        "bearerAuth": "http",
+        "passwordAuth": "oauth2",
+    }
+
+
+@pytest.mark.django_db
+def test_authorize_finds_the_door_that_the_document_names(document, api):
+    user = make_user()
+    flow = document["components"]["securitySchemes"]["passwordAuth"]["flows"]["password"]
+    form = f"grant_type=password&username={user.email}&password={PASSWORD}".encode()
+
+    response = api.post(f"/{flow['tokenUrl']}", raw=form, content_type="application/x-www-form-urlencoded")
+
+    assert (response.status_code, flow["scopes"]) == (200, {})
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.django_db
+def test_the_examples_have_exactly_the_documented_fields(document, api, door):
+    content = document["paths"][f"/auth/{door}"]["post"]["requestBody"]["content"]
+    (body,) = content.values()
+    name = body["schema"]["$ref"].rpartition("/")[2]
+    (example,) = body["examples"].values()
+
+    properties = document["components"]["schemas"][name]
+
+    assert set(properties["required"]) <= set(example["value"]) <= set(properties["properties"])
+
+
+@pytest.mark.django_db
+def test_an_answer_has_exactly_the_documented_fields(document, api):
+    schemas = document["components"]["schemas"]
+
+    pair = api.post("/auth/refresh", {"refresh_token": pair_for(make_user()).refresh_token}).json()
+
+    assert set(pair) == set(schemas["TokenPair"]["properties"]) == set(schemas["TokenPair"]["required"])
+    assert set(pair["user"]) == set(schemas["UserDetail"]["properties"]) == set(schemas["UserDetail"]["required"])
