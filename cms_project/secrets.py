@@ -5,6 +5,7 @@ import hmac
 import json
 import os
 import secrets
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,19 +22,24 @@ def secret_key(from_environment: str, *, debug: bool, kept_in: Path) -> str:
         return from_environment
     if not debug:
         raise ImproperlyConfigured("SECRET_KEY is not set: `manage.py doctor` makes one; DEBUG=1 does without.")
-    if not kept_in.exists():
-        _keep(make(), path=kept_in)
-    return kept_in.read_text().strip()
+    return kept(kept_in, make())
 
 
-def _keep(key: str, *, path: Path) -> None:
-    """Of two starts at once one wins, and neither reads half a key."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.touch(mode=0o600)
-    draft.write_text(key)
+def kept(path: Path, fresh: str) -> str:
+    """What the file holds; the first time it is made, for its owner's eyes alone, with ``fresh``."""
+    if not path.exists():
+        _keep(fresh, path=path)
+    return path.read_text().strip()
+
+
+def _keep(secret: str, *, path: Path) -> None:
+    """Of two starts at once one wins, and neither reads half a secret."""
+    descriptor, draft = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # readable by its owner alone
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secret)
     with suppress(FileExistsError):
         os.link(draft, path)
-    draft.unlink()
+    os.unlink(draft)
 
 
 def refuse_weak(key: str) -> None:

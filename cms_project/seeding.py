@@ -10,6 +10,7 @@ from django.db import transaction
 from accounts.models import User
 from cms_project import demo_files
 from cms_project.demo_files import DemoEntry
+from cms_project.secrets import kept
 from content import drafts, publishing, saving
 from content.models import BlogPost, Entry, Page, SiteSettings
 from core import clock
@@ -44,7 +45,13 @@ def _administrator(report: Report) -> User:
     there = User.objects.filter(email=email).first() or User.objects.filter(groups__name="admin").first()
     if there:
         return there
-    return _user("admin", email, settings.ADMIN_PASSWORD or secrets.token_urlsafe(12), report)
+    return _user("admin", email, settings.ADMIN_PASSWORD or _new_password(), report)
+
+
+def _new_password() -> str:
+    """In development it is kept in an ignored file, so that ``make run`` can tell the login again."""
+    fresh = secrets.token_urlsafe(12)
+    return kept(settings.DEVELOPMENT_PASSWORD_FILE, fresh) if settings.DEBUG else fresh
 
 
 def _user(role: str, email: str, password: str, report: Report) -> User:

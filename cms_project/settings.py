@@ -3,8 +3,7 @@
 from datetime import timedelta
 from functools import partial
 
-from cms_project import database, env, secrets, theme
-from cms_project.version import VERSION
+from cms_project import database, env, openapi, secrets, theme
 
 BASE_DIR = env.BASE_DIR
 
@@ -19,6 +18,7 @@ WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", 2, low=1, high=256)
 DATABASE_LANES = env.integer("DATABASE_LANES", 8, low=1, high=256)
 ADMIN_EMAIL = env.text("ADMIN_EMAIL")
 ADMIN_PASSWORD = env.text("ADMIN_PASSWORD")
+DEVELOPMENT_PASSWORD_FILE = BASE_DIR / ".admin_password"
 DOCS_ENABLED = env.boolean("DOCS_ENABLED", True)
 REQUIRE_IF_MATCH = env.boolean("REQUIRE_IF_MATCH", False)
 IS_HTTPS = PUBLIC_BASE_URL.startswith("https://")
@@ -177,6 +177,7 @@ SESSION_COOKIE_HTTPONLY = True
 CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
 X_FRAME_OPTIONS = "DENY"
 UNFOLD = theme.UNFOLD
+DJANGO_PROSE_EDITOR_EXTENSIONS = theme.PROSE_EXTENSIONS
 SECURE_CSP = theme.ADMIN_CSP  # of the site's middleware list, so of the admin alone; the API's stands in core.middleware
 SECURE_REFERRER_POLICY = "same-origin"
 
@@ -208,21 +209,10 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "core.api.schema.Operations",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Stitch API",
-    "VERSION": VERSION,
-    "DESCRIPTION": "The headless CMS: pages, posts and site settings, read without a token and written with one.",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SCHEMA_PATH_PREFIX": r"/api/v1",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-}
+SPECTACULAR_SETTINGS = openapi.SETTINGS
 
 # --- Logs --------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.one_of("LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR"))

@@ -6,6 +6,8 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.csp import CSP
+from django_prose_editor.config import html_tags
+from js_asset import static_lazy
 
 # The theme's scripts (Alpine) compile what stands in attributes, and set styles: hence eval and inline styles.
 ADMIN_CSP: dict[str, list[str]] = {
@@ -78,3 +80,8 @@ UNFOLD: dict[str, Any] = {
         ],
     },
 }
+
+# What makes the visual editor keep all that stored HTML may hold. It only shows: the cleaning is ours (core.html).
+PROSE_EXTENSIONS: list[dict[str, Any]] = [
+    {"js": [static_lazy("content/prose.js")], "extensions": {"Carried": html_tags([])}}
+]

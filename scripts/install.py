@@ -1,7 +1,7 @@
 """Makes ``.venv`` and installs the pinned requirements into it. Called by ``scripts/install``; needs no package.
 
-A stamp in ``.venv`` remembers what was installed, so that the next start takes no time; it is written last, so that what
-was interrupted is made good the next time. Several calls at once wait for one another.
+A stamp in ``.venv`` remembers what was installed, so that the next start takes no time; it is written last, so that
+what was interrupted is made good the next time. Several calls at once wait for one another.
 """
 
 import fcntl
@@ -52,7 +52,7 @@ def install(wanted: str) -> None:
     say(f"Installing what {FILES[wanted][-1]} lists; this happens once")
     environment = {**os.environ, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
     listed = FILES[wanted][-1]  # requirements-dev.txt takes requirements.txt along
-    command = [PYTHON, "-m", "pip", "install", "--quiet", "--no-warn-script-location", "-r", listed]
+    command: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--no-warn-script-location", "-r", listed]
     if subprocess.run(command, cwd=ROOT, env=environment).returncode:
         sys.exit("The requirements could not be installed; what pip says stands above. The next try goes on from here.")
     (VENV / f".installed-{wanted}").write_text(stamp(wanted))

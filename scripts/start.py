@@ -8,7 +8,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from cms_project import env, starting  # noqa: E402
+from cms_project import env, starting
 
 GRACEFUL_SECONDS = 10
 
@@ -36,10 +36,14 @@ def run() -> None:
     welcome(settings)
     import uvicorn
 
+    from cms_project.protocol import GuardedProtocol
+
     close_connections()
     uvicorn.run(
         "cms_project.asgi:application",
         port=settings.PORT,
+        http=GuardedProtocol,
+        ws="none",
         proxy_headers=False,  # X-Forwarded-For is believed for TRUSTED_PROXY_COUNT hops, by the application
         access_log=False,  # the application writes its own line
         log_config=None,
@@ -93,14 +97,16 @@ def refuse_taken_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            sys.exit(f"Stitch does not start: port {port} cannot be had ({error.strerror}). Choose another: PORT={port + 1}")
+            sys.exit(
+                f"Stitch does not start: port {port} cannot be had ({error.strerror}). Choose another: PORT={port + 1}"
+            )
 
 
 def welcome(settings: Any) -> None:
     base, admin = settings.PUBLIC_BASE_URL, first_administrator()
     login = "nobody yet; .venv/bin/python manage.py createsuperuser makes one"
     if admin:
-        login = f"{admin} with ADMIN_PASSWORD, or else the password that the first start showed"
+        login = f"{admin}, password: {password(settings)}"
     print(f"""
   Stitch is at home on {base}
 
@@ -111,6 +117,14 @@ def welcome(settings: Any) -> None:
 
   Ctrl+C stops it; the data stays.
 """)
+
+
+def password(settings: Any) -> str:
+    """As the account was made; whoever has changed it since knows better."""
+    if settings.ADMIN_PASSWORD:
+        return "ADMIN_PASSWORD"
+    made = settings.DEVELOPMENT_PASSWORD_FILE
+    return made.read_text().strip() if made.exists() else "the one that the first start showed"
 
 
 def first_administrator() -> str:

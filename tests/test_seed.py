@@ -1,6 +1,7 @@
 """Demo content and bulk content."""
 
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +56,15 @@ def test_the_administrator_comes_from_the_environment(settings: Any) -> None:
     admin = User.objects.get(email="boss@example.com")
     assert (admin.role(), admin.check_password("a password of my own")) == ("admin", True)
     assert "a password of my own" not in told
+
+
+def test_in_development_the_made_up_password_is_kept_for_the_next_start(settings: Any, tmp_path: Path) -> None:
+    settings.DEBUG, settings.DEVELOPMENT_PASSWORD_FILE = True, tmp_path / "password"
+
+    told = seed()
+
+    made = (tmp_path / "password").read_text()
+    assert made in told and User.objects.get(email="admin@example.com").check_password(made)
 
 
 def test_demo_content_is_clean_as_it_is_written() -> None:
