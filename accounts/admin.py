@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts import activation
 from accounts.models import TokenFamily, User
@@ -24,14 +25,24 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc] # unfold i
     pass
 
 
+class NewUserForm(UserCreationForm):  # type: ignore[misc] # unfold is not annotated
+    usable_password = None  # there is no other way to log in than with a password
+
+
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc] # unfold is not annotated
     form = UserChangeForm
-    add_form = UserCreationForm
+    add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
     fieldsets = (
         (None, {"fields": ("email", "username", "display_name", "password")}),
-        ("Rights", {"fields": ("is_active", "groups", "is_superuser")}),
+        (
+            "Rights",
+            {
+                "fields": ("is_active", "groups", "is_superuser"),
+                "description": "To activate or deactivate somebody, choose the action in the list of users.",
+            },
+        ),
         ("Dates", {"fields": ("last_login", "created_at", "updated_at")}),
     )
     add_fieldsets = (
@@ -39,7 +50,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc] # unfold is 
             None,
             {
                 "classes": ("wide",),
-                "fields": ("email", "username", "display_name", "groups", "usable_password", "password1", "password2"),
+                "fields": ("email", "username", "display_name", "groups", "password1", "password2"),
             },
         ),
     )
@@ -48,12 +59,18 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc] # unfold is 
     list_filter = ("is_active", "is_superuser", "groups")
     search_fields = ("email", "username", "display_name")
     ordering = ("email",)
-    filter_horizontal = ("groups",)
+    filter_horizontal = ()
     actions = ("activate", "deactivate")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         rows: QuerySet[User] = super().get_queryset(request)
         return rows.prefetch_related("groups")
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """There are few groups: a box for each."""
+        return super().formfield_for_manytomany(
+            db_field, request, **{**kwargs, "widget": UnfoldAdminCheckboxSelectMultipleWidget()}
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Only superusers make superusers."""

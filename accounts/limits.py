@@ -34,7 +34,8 @@ def count(request: HttpRequest) -> None:
     logger.info("Credentials presented from %s", address, extra={"address": address})
     if usage is not None and usage["should_limit"]:
         logger.warning("Too many attempts from %s", client, extra={"address": address})
-        raise TooManyAttempts(retry_after=max(1, usage["time_left"]))
+        # The second at which a window ends belongs to it; whoever waits for less is refused again.
+        raise TooManyAttempts(retry_after=max(0, usage["time_left"]) + 1)
 
 
 def client_address(request: HttpRequest) -> str:

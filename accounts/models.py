@@ -4,8 +4,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
-from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models.functions import Lower
@@ -30,12 +30,9 @@ class LowercaseEmailField(models.EmailField):
     """Lower case on the way in and in look-ups: one mailbox is one account, however it is typed."""
 
     def to_python(self, value: Any) -> Any:
+        """Django asks it for form data, for values on their way to the database, and for those to look up."""
         value = super().to_python(value)
         return value.strip().lower() if isinstance(value, str) else value
-
-    def get_prep_value(self, value: Any) -> Any:
-        value = super().get_prep_value(value)
-        return value.lower() if isinstance(value, str) else value
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         value = self.to_python(super().pre_save(model_instance, add))

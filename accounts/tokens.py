@@ -87,7 +87,7 @@ class KeyRing(TokenBackend):
                 # ``iat`` is not compared: the clocks of two servers differ by more than the time to the first request.
                 options={"require": CLAIMS, "strict_aud": True, "verify_iat": False},
             )
-        except (jwt.InvalidTokenError, KeyError, ValueError, RecursionError) as error:
+        except (jwt.PyJWTError, KeyError) as error:
             raise TokenBackendError("Token is invalid") from error
 
 
@@ -171,15 +171,16 @@ def rotate(raw: str, *, arrived_at: float, now: datetime) -> Pair:
             _end(family, now)
     if refusal is not None:
         raise refusal  # not before the commit: raised inside, it would take the revocation back
-    _blacklist(used, raw)
-    return _sign_pair(family, now)
+    pair = _sign_pair(family, now)
+    _blacklist(used, raw)  # last: see _was_in_flight
+    return pair
 
 
 def revoke(raw: str, *, now: datetime) -> None:
-    """Ends the family of a refresh token, be it the next one, a used one, or one that was revoked before."""
+    """Ends the family of a refresh token, be it the next one or a used one. Nothing to end is no error."""
     token = _read(Refresh, raw)
-    TokenFamily.objects.filter(pk=token["fam"], user_id=token["sub"]).revoke(now)
-    logger.info("User %s logged out, session %s", token["sub"], token["fam"])
+    if TokenFamily.objects.filter(pk=token["fam"], user_id=token["sub"]).revoke(now):
+        logger.info("User %s logged out, session %s", token["sub"], token["fam"])
 
 
 def revoke_all(user: User, *, now: datetime) -> int:
@@ -240,9 +241,9 @@ def _end(family: TokenFamily, now: datetime) -> None:
 
 
 def _blacklist(used: Refresh, raw: str) -> None:
+    """Without the user: the family knows whose it is, and a user deleted at this moment must not matter."""
     with transaction.atomic():
         outstanding = OutstandingToken.objects.create(
-            user_id=used["sub"],
             jti=used["jti"],
             token=hashlib.sha256(raw.encode()).hexdigest(),
             created_at=datetime.fromtimestamp(used["iat"], UTC),

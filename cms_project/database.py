@@ -6,6 +6,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 SQLITE_INIT = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-20000; PRAGMA foreign_keys=ON"
 POSTGRESQL_OPTIONS = "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000"
+ANSWER_SECONDS = 16  # more than statement_timeout: where the server still speaks, its own word is the better one
 
 
 def from_url(url: str, *, base: Path) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def _postgresql(parts: SplitResult) -> dict[str, Any]:
         raise ValueError("it names no database")
     query = dict(parse_qsl(parts.query))
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "core.postgresql",  # Django's, which does not wait for ever
         "NAME": name,
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
@@ -47,7 +48,12 @@ def _postgresql(parts: SplitResult) -> dict[str, Any]:
         "PORT": _port(parts),
         "CONN_MAX_AGE": None,  # each kept thread of core.asgi holds one connection
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 3, "options": POSTGRESQL_OPTIONS, **query},
+        "OPTIONS": {
+            "connect_timeout": 2,
+            "options": POSTGRESQL_OPTIONS,
+            "answer_timeout": ANSWER_SECONDS,
+            **query,
+        },
     }
 
 

@@ -92,13 +92,13 @@ def _typos() -> Iterator[Finding]:
 
 def _address(settings: dict[str, Any]) -> Iterator[Finding]:
     base, host = settings["PUBLIC_BASE_URL"], urlsplit(settings["PUBLIC_BASE_URL"]).hostname or ""
-    if not _is_set("PUBLIC_BASE_URL"):
+    if not env.is_set("PUBLIC_BASE_URL"):
         text = "is not set: links, the issuer of tokens, HTTPS and secure cookies all follow it."
         yield Finding("error", "PUBLIC_BASE_URL", text, "PUBLIC_BASE_URL=https://cms.example.com")
     elif not settings["IS_HTTPS"] and not _is_local(base):
         text = "is not https: passwords and tokens travel in the clear."
         yield Finding("warning", "PUBLIC_BASE_URL", text, f"PUBLIC_BASE_URL=https://{host}")
-    yield from _hosts(settings["ALLOWED_HOSTS"], host if _is_set("PUBLIC_BASE_URL") else "cms.example.com")
+    yield from _hosts(settings["ALLOWED_HOSTS"], host if env.is_set("PUBLIC_BASE_URL") else "cms.example.com")
     if settings["IS_HTTPS"] and settings["TRUSTED_PROXY_COUNT"] == 0:
         text = "is 0, yet something must stand in front and end TLS: every visitor would have its address."
         yield Finding("warning", "TRUSTED_PROXY_COUNT", text, "TRUSTED_PROXY_COUNT=1")
@@ -106,7 +106,7 @@ def _address(settings: dict[str, Any]) -> Iterator[Finding]:
 
 def _hosts(allowed: list[str], host: str) -> Iterator[Finding]:
     line = f"ALLOWED_HOSTS={host}"
-    if not _is_set("ALLOWED_HOSTS"):
+    if not env.is_set("ALLOWED_HOSTS"):
         yield Finding("error", "ALLOWED_HOSTS", "is not set: only this machine itself would be answered.", line)
     elif "*" in allowed:
         yield Finding("error", "ALLOWED_HOSTS", "is *: anybody's name for this server would be believed.", line)
@@ -146,10 +146,6 @@ def _access(settings: dict[str, Any]) -> Iterator[Finding]:
 
 def _is_strong(password: str) -> bool:
     return len(password) >= 8 and password.lower().strip() not in CommonPasswordValidator().passwords
-
-
-def _is_set(name: str) -> bool:
-    return bool(os.environ.get(name, "").strip())
 
 
 def _is_local(base: str) -> bool:

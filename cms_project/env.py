@@ -52,7 +52,13 @@ def load_file(path: Path) -> None:
     except (OSError, ValueError) as error:
         raise ImproperlyConfigured(f"{path.name} cannot be read: {error}") from error
     for name, value in found.items():
-        os.environ.setdefault(name, value)
+        if value and not is_set(name):
+            os.environ[name] = value
+
+
+def is_set(name: str) -> bool:
+    """Empty counts as not set."""
+    return bool(os.environ.get(name, "").strip())
 
 
 @contextmanager
@@ -167,12 +173,14 @@ def _origin(raw: str) -> str:
     return text.removesuffix(f":{parts.port}") if is_default else text
 
 
-def _load_the_file() -> None:
+def _prepare() -> None:
     READ["ENV_FILE"] = "the name of a file"
     name = os.environ.get("ENV_FILE", ".env")
     path = BASE_DIR / name
     if name and (path.exists() or "ENV_FILE" in os.environ):
         load_file(path)
+    if not is_set("WEB_CONCURRENCY"):
+        os.environ.pop("WEB_CONCURRENCY", None)  # uvicorn and gunicorn read it, too, and stumble over an empty one
 
 
-_load_the_file()
+_prepare()

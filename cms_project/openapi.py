@@ -38,7 +38,7 @@ SETTINGS: dict[str, Any] = {
     "TITLE": "Stitch API",
     "VERSION": VERSION,
     "DESCRIPTION": DESCRIPTION,
-    "LICENSE": {"name": "MIT", "identifier": "MIT"},
+    "LICENSE": {"name": "MIT"},
     "TAGS": TAGS,
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": r"/api/v1",

@@ -142,6 +142,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ] + [{"NAME": "accounts.credentials.MaximumLength"}]
+LOGIN_REDIRECT_URL = "admin:index"
 
 # django_ratelimit stays out of INSTALLED_APPS: it has no models, and its checks refuse caches that do count rightly.
 RATELIMIT_ENABLE = env.boolean("RATELIMIT_ENABLE", True)

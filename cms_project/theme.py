@@ -6,8 +6,8 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.csp import CSP
+from django.utils.functional import lazy
 from django_prose_editor.config import html_tags
-from js_asset import static_lazy
 
 # The theme's scripts (Alpine) compile what stands in attributes, and set styles: hence eval and inline styles.
 ADMIN_CSP: dict[str, list[str]] = {
@@ -26,19 +26,27 @@ ADMIN_CSP: dict[str, list[str]] = {
 
 def _item(title: str, icon: str, page: str, right: str) -> dict[str, Any]:
     def may_see(request: HttpRequest) -> bool:
-        return bool(request.user.has_perm(right))  # type: ignore[union-attr] # anonymous users have it too
+        return bool(request.user.has_perm(right))
 
     return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{page}_changelist"), "permission": may_see}
+
+
+_static_later = lazy(static, str)
 
 
 def _desk_css(request: HttpRequest) -> str:
     return static("content/desk.css")
 
 
+def _icon(request: HttpRequest) -> str:
+    return static("content/icon.svg")
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Stitch",
     "SITE_HEADER": "Stitch",
     "SITE_SYMBOL": "stylus_note",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "6px",
     "STYLES": [_desk_css],
@@ -83,5 +91,5 @@ UNFOLD: dict[str, Any] = {
 
 # What makes the visual editor keep all that stored HTML may hold. It only shows: the cleaning is ours (core.html).
 PROSE_EXTENSIONS: list[dict[str, Any]] = [
-    {"js": [static_lazy("content/prose.js")], "extensions": {"Carried": html_tags([])}}
+    {"js": [_static_later("content/prose.js")], "extensions": {"Carried": html_tags([])}}
 ]

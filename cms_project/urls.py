@@ -17,6 +17,7 @@ async def not_found(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("api/v1/", include(api)),
+    path("problems", docs.problem_list),
     path("problems/<str:code>", docs.problem),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
@@ -31,3 +32,5 @@ if settings.DOCS_ENABLED:
     ]
 # Last: whatever else is asked gets a problem body, and never a debug page. The admin and its files have their own.
 urlpatterns.append(re_path(r"^(?!admin|static)", not_found))
+
+handler500 = problems.server_error

@@ -27,7 +27,7 @@ def main() -> None:
 
 def run() -> None:
     """For one person on this machine: SQLite unless told otherwise, sample content, DEBUG unless told otherwise."""
-    if not os.environ.get("DEBUG", "").strip():
+    if not env.is_set("DEBUG"):
         os.environ["DEBUG"] = "1"
     settings = load()
     refuse_taken_port("127.0.0.1", settings.PORT)

@@ -1,15 +1,23 @@
 """What the OpenAPI document says about /auth and about how to authenticate."""
 
+from collections.abc import Callable
 from typing import Any
 
+from django.http import HttpResponse
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 
 from accounts.api import serializers
+from accounts.credentials import InvalidCredentials
+from accounts.limits import TooManyAttempts
+from accounts.tokens import AlreadyRotated, TokenInvalid, TokenReused
+from core.api import schema as document
+from core.api import schema_problems
 
-TAGS = ["auth"]
+Decorator = Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]
+
+FORM = "application/x-www-form-urlencoded"
 TOKEN = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImRlZmF1bHQifQ.eyJzdWIiOiIwMTkwIn0.Y2hlY2tzdW0"  # noqa: S105 - an example
-
 USER = {
     "id": "01938c7e-5d3a-7c41-9a52-8f0b6f2f4d11",
     "email": "author@example.com",
@@ -21,6 +29,16 @@ USER = {
     "created_at": "2026-03-01T09:30:00.000000Z",
 }
 PAIR = {"access_token": TOKEN, "refresh_token": TOKEN, "token_type": "Bearer", "expires_in": 900, "user": USER}
+NO_TOKEN: Any = [{}]
+NO_NUL = {"pattern": "^[^\\u0000]*$"}
+
+schema_problems.of_tokens.append(TokenInvalid)
+document.describe(serializers.LoginInput, {"email": NO_NUL, "password": NO_NUL})
+document.describe(serializers.RefreshInput, {"refresh_token": NO_NUL})
+document.describe(
+    serializers.PasswordGrantInput,
+    dict.fromkeys(("username", "password", "scope", "client_id", "client_secret"), NO_NUL),
+)
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # drf-spectacular's registry
@@ -33,72 +51,80 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         return [{"bearerAuth": []}, {"passwordAuth": []}]
 
     def get_security_definition(self, auto_schema: Any) -> Any:
-        flow = {"tokenUrl": "/api/v1/auth/token", "refreshUrl": "/api/v1/auth/refresh", "scopes": {}}
+        flow = {"tokenUrl": "/api/v1/auth/token", "scopes": {}}
         return [
             {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token."},
             {"type": "oauth2", "description": "`username` is the e-mail.", "flows": {"password": flow}},
         ]
 
 
-login = extend_schema(
-    operation_id="login",
-    tags=TAGS,
+def _door(operation_id: str, *, body: Any, sent: dict[str, Any], answers: dict[int, Any], **rest: Any) -> Decorator:
+    """What the credential doors share: no token is needed, attempts are limited, and there is an example each way."""
+    examples = [OpenApiExample("Request", sent, media_type=rest.pop("media_type", None), request_only=True)]
+    if 200 in answers:
+        examples.append(OpenApiExample("Pair", PAIR, response_only=True, status_codes=["200"]))
+    refusals = document.refusing(TooManyAttempts, *rest.pop("refusals"))
+    return extend_schema(
+        operation_id=operation_id,
+        tags=["auth"],
+        auth=NO_TOKEN,
+        request=body,
+        responses=answers,
+        examples=examples,
+        extensions=refusals,
+        **rest,
+    )
+
+
+_PAIR = {200: OpenApiResponse(serializers.TokenPair, "A pair of tokens, and whose it is.")}
+
+login = _door(
+    "login",
+    body=serializers.LoginInput,
+    sent={"email": "author@example.com", "password": "correct horse"},
+    answers=_PAIR,
+    refusals=[InvalidCredentials],
     summary="Log in with e-mail and password",
     description="A wrong password, an unknown e-mail and an inactive account are one and the same answer: 401 "
     "`invalid_credentials`. Counts against the limit of attempts per client address.",
-    request=serializers.LoginInput,
-    responses={200: serializers.TokenPair},
-    examples=[
-        OpenApiExample("Login", {"email": "author@example.com", "password": "correct horse"}, request_only=True),
-        OpenApiExample("Logged in", PAIR, response_only=True, status_codes=["200"]),
-    ],
 )
-token = extend_schema(
-    operation_id="token",
-    tags=TAGS,
+token = _door(
+    "token",
+    body={FORM: serializers.PasswordGrantInput},
+    media_type=FORM,
+    sent={"grant_type": "password", "username": "author@example.com", "password": "correct horse"},
+    answers=_PAIR,
+    refusals=[InvalidCredentials],
     summary="Log in with the OAuth2 password form",
-    description="The same as `login` for tools that speak OAuth2, such as *Authorize* in Swagger UI: RFC 6749, section "
-    "4.3, with the e-mail as `username`. Errors have the shape that they have everywhere in this API.",
-    request={"application/x-www-form-urlencoded": serializers.PasswordGrantInput},
-    responses={200: serializers.TokenPair},
-    examples=[
-        OpenApiExample(
-            "Password grant",
-            {"grant_type": "password", "username": "author@example.com", "password": "correct horse"},
-            media_type="application/x-www-form-urlencoded",
-            request_only=True,
-        ),
-        OpenApiExample("Logged in", PAIR, response_only=True, status_codes=["200"]),
-    ],
+    description="The same as `login`, for tools that speak OAuth2, such as *Authorize* in Swagger UI: RFC 6749, "
+    "section 4.3, with the e-mail as `username`. Errors have the shape that they have everywhere in this API.",
 )
-refresh = extend_schema(
-    operation_id="refresh",
-    tags=TAGS,
+refresh = _door(
+    "refresh",
+    body=serializers.RefreshInput,
+    sent={"refresh_token": TOKEN},
+    answers=_PAIR,
+    refusals=[AlreadyRotated, TokenReused, TokenInvalid],
     summary="Exchange a refresh token for a new pair",
     description="A refresh token is good for one exchange. 401 `already_rotated`: another request of yours, sent at "
     "the same time, has the new pair. 401 `token_reused`: the token was used before, and the whole family of tokens is "
     "revoked; log in again. 401 `token_invalid`: anything else; log in again.",
-    request=serializers.RefreshInput,
-    responses={200: serializers.TokenPair},
-    examples=[
-        OpenApiExample("Exchange", {"refresh_token": TOKEN}, request_only=True),
-        OpenApiExample("New pair", PAIR, response_only=True, status_codes=["200"]),
-    ],
 )
-logout = extend_schema(
-    operation_id="logout",
-    tags=TAGS,
+logout = _door(
+    "logout",
+    body=serializers.RefreshInput,
+    sent={"refresh_token": TOKEN},
+    answers={204: OpenApiResponse(description="Logged out.")},
+    refusals=[TokenInvalid],
     summary="Log out",
     description="Revokes the refresh token and every token of its family, access tokens too, at once. Doing it again "
     "with the same token is no error.",
-    request=serializers.RefreshInput,
-    responses={204: None},
-    examples=[OpenApiExample("Logout", {"refresh_token": TOKEN}, request_only=True)],
 )
 me = extend_schema(
     operation_id="me",
-    tags=TAGS,
+    tags=["auth"],
     summary="Who am I, and what may I do?",
-    responses={200: serializers.UserDetail},
-    examples=[OpenApiExample("A user", USER, response_only=True, status_codes=["200"])],
+    description="The user whose access token this is, with the rights as they are at this moment.",
+    responses={200: OpenApiResponse(serializers.UserDetail, "The user.")},
+    examples=[OpenApiExample("User", USER, response_only=True, status_codes=["200"])],
 )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.credentials import MAX_PASSWORD_LENGTH
@@ -13,11 +14,15 @@ MAX_TOKEN_LENGTH = 4096
 
 
 class LoginInput(StrictInput):
-    email = StrictText(max_length=254, help_text="In any case.")
+    """E-mail and password."""
+
+    email = StrictText(max_length=254, trim_whitespace=False, help_text="In any case.")
     password = StrictText(max_length=MAX_PASSWORD_LENGTH, trim_whitespace=False)
 
 
 class RefreshInput(StrictInput):
+    """The refresh token that was given last."""
+
     refresh_token = StrictText(max_length=MAX_TOKEN_LENGTH, trim_whitespace=False)
 
 
@@ -25,14 +30,17 @@ class PasswordGrantInput(StrictInput):
     """RFC 6749, section 4.3.2. ``scope`` and the client's own credentials are accepted and ignored: there are none."""
 
     grant_type = serializers.ChoiceField(choices=["password"])
-    username = StrictText(max_length=254, help_text="The e-mail, in any case.")
+    username = StrictText(max_length=254, trim_whitespace=False, help_text="The e-mail, in any case.")
     password = StrictText(max_length=MAX_PASSWORD_LENGTH, trim_whitespace=False)
     scope = StrictText(required=False, allow_blank=True, max_length=1000)
     client_id = StrictText(required=False, allow_blank=True, max_length=1000)
     client_secret = StrictText(required=False, allow_blank=True, max_length=1000)
 
 
+@extend_schema_serializer(component_name="User")
 class UserDetail(serializers.Serializer[User]):
+    """A person who can log in."""
+
     id = serializers.UUIDField()
     email = serializers.EmailField()
     username = serializers.CharField()
@@ -44,6 +52,8 @@ class UserDetail(serializers.Serializer[User]):
 
 
 class TokenPair(serializers.Serializer[Pair]):
+    """An access token for requests, and a refresh token for the next pair."""
+
     access_token = serializers.CharField()
     refresh_token = serializers.CharField()
     token_type = serializers.ChoiceField(choices=["Bearer"])

@@ -11,18 +11,14 @@ from django.http import HttpRequest
 
 from content import drafts, publishing
 from content.admin.filters import BIN
-from content.admin.forms import sentence
-from content.admin.versioned import VersionedAdmin, actor
+from content.admin.forms import actor, sentence
+from content.admin.versioned import VersionedAdmin
 from content.models import Entry
 from core import clock, errors
 from delivery import reads
 
 AT_ONCE = 100
 NAMED = 5
-
-
-class AlreadyPublic(errors.Conflict):
-    title = "It is public already, just as it is"
 
 
 class EntryActions(VersionedAdmin):
@@ -41,7 +37,7 @@ class EntryActions(VersionedAdmin):
     def publish(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         def verb(entry: Entry) -> None:
             if reads.live_revision(entry.KIND, entry.pk) == entry.revision_id:
-                raise AlreadyPublic()
+                raise errors.Conflict("It is public already, just as it is.")
             publishing.publish(entry, by=actor(request), now=clock.now())
 
         self._each(request, rows, "Published", verb)

@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -14,20 +13,20 @@ from delivery.models import LiveEntry
 
 KINDS: tuple[type[Entry], ...] = (BlogPost, Page)
 SHOWN = 6
-LOOKED_AT = 50  # of somebody's newest entries, however many there are
+LOOKED_AT = 50  # of somebody's newest entries and of the newest revisions, however many there are
 
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     user = request.user
     if not isinstance(user, User):
         return context
-    seen = [model for model in KINDS if rights.may_see_drafts(user, model)]
+    lately = _lately([model for model in KINDS if rights.may_see_drafts(user, model)])
     return context | {
         "title": f"Welcome, {user.name}",
         "new_links": [_new_link(model) for model in KINDS if rights.may_create(user, model)],
-        "counts": [_count(model) for model in seen],
-        "waiting": _newest(row for model in seen for row in _waiting_for(user, model)),
-        "recent": _recent(seen),
+        "counts": [_count(model) for model in lately],
+        "waiting": _newest(row for model, ids in lately.items() for row in _waiting_for(user, model, ids)),
+        "recent": _newest(row for model, ids in lately.items() for row in _rows(model, ids)),
     }
 
 
@@ -44,22 +43,21 @@ def _count(model: type[Entry]) -> dict[str, Any]:
     }
 
 
-def _waiting_for(user: User, model: type[Entry]) -> list[Any]:
-    """One's own drafts, and what one has published and changed since."""
+def _waiting_for(user: User, model: type[Entry], lately: list[UUID]) -> list[Any]:
+    """One's own drafts and unpublished changes, and, for those who may publish, what anybody saved lately."""
     mine = model.objects.present().filter(created_by=user).order_by("-created_at", "id")
-    newest = list(mine.values_list("pk", flat=True)[:LOOKED_AT])
-    rows = model.objects.filter(pk__in=newest).with_publication().select_related("updated_by")
-    return [row for row in rows if row.live_revision_id != row.revision_id]
+    ids = {*mine.values_list("pk", flat=True)[:LOOKED_AT], *(lately if rights.may_publish(user, model) else ())}
+    return [row for row in _rows(model, list(ids)) if row.live_revision_id != row.revision_id]
 
 
-def _recent(models: list[type[Entry]]) -> list[Any]:
-    """The newest revisions tell it: their ids grow with time, so that no table has to be sorted."""
-    kinds = Q(kind__in=[model.KIND for model in models])
-    newest = Revision.objects.filter(kinds).order_by("-pk").values_list("kind", "entry_id")[:LOOKED_AT]
-    by_kind: dict[str, dict[UUID, None]] = {}
+def _lately(models: list[type[Entry]]) -> dict[type[Entry], list[UUID]]:
+    """What the newest revisions are of: their ids grow with time, so that no table has to be sorted."""
+    kinds = {model.KIND.value: model for model in models}
+    newest = Revision.objects.filter(kind__in=kinds).order_by("-pk").values_list("kind", "entry_id")[:LOOKED_AT]
+    found: dict[type[Entry], dict[UUID, None]] = {model: {} for model in models}
     for kind, entry_id in newest:
-        by_kind.setdefault(kind, {})[entry_id] = None
-    return _newest(row for model in models for row in _rows(model, list(by_kind.get(model.KIND, {}))[:SHOWN]))
+        found[kinds[kind]][entry_id] = None
+    return {model: list(ids)[:SHOWN] for model, ids in found.items()}
 
 
 def _rows(model: type[Entry], ids: list[UUID]) -> list[Any]:

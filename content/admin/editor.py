@@ -1,7 +1,8 @@
 """The rich-text editor, and the plain one for HTML that the rich one would lose.
 
-By itself the editor knows fewer elements than our allow-list (docs/html.md), and what it does not know, it drops as soon
-as somebody types. ``static/content/prose.js`` makes it carry the rest along; what even that cannot hold is edited as source.
+By itself the editor knows fewer elements than our allow-list (docs/html.md), and what it does not know, it drops as
+soon as somebody types. ``static/content/prose.js`` makes it carry the rest along; what even that cannot hold is edited
+as source.
 """
 
 import re
@@ -69,5 +70,3 @@ class RichText(AdminProseEditorWidget):  # type: ignore[misc] # django_prose_edi
             del widget["attrs"]["data-django-prose-editor-configurable"]
             widget["attrs"] |= {"class": f"{Textarea().attrs['class']} font-mono", "rows": 24, "spellcheck": "false"}
         return context
-
-

@@ -17,8 +17,7 @@ from django.views.decorators.http import require_POST
 from content import drafts, rights
 from content.admin.actions import EntryActions
 from content.admin.filters import BIN, CHANGED, BylineFilter, StatusFilter, TagFilter, WriterFilter
-from content.admin.forms import EntryForm, PostForm, locked, sentence
-from content.admin.versioned import actor
+from content.admin.forms import EntryForm, PostForm, actor, locked, number_in, sentence
 from content.models import Entry, Status, Versioned
 from core import clock, errors
 from core.admin import display
@@ -36,11 +35,11 @@ class EntryAdmin(EntryActions):
     model: type[Entry]
     form = EntryForm
     ordering = ("-created_at", "id")
-    list_filter = (StatusFilter, WriterFilter, "updated_at")
+    list_filter: tuple[Any, ...] = (StatusFilter, WriterFilter, "updated_at")
     list_filter_submit = True
     list_before_template = "content/list_tabs.html"
     search_help_text = "Looks through titles"
-    search_fields = ("title",)
+    search_fields: tuple[str, ...] = ("title",)
 
     # --- the list ---
 
@@ -73,7 +72,7 @@ class EntryAdmin(EntryActions):
     # --- deleting and restoring ---
 
     def has_change_permission(self, request: HttpRequest, obj: Versioned | None = None) -> bool:
-        """What lies in the bin is only looked at. A form that was open when it went there is answered, not turned away."""
+        """What lies in the bin is only looked at. A form that was open when it went there is answered all the same."""
         if isinstance(obj, Entry) and obj.deleted_at and request.method != "POST":
             return False
         return super().has_change_permission(request, obj)
@@ -91,15 +90,14 @@ class EntryAdmin(EntryActions):
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         try:
             with transaction.atomic():
-                response: HttpResponse = super().delete_view(request, object_id, extra_context)
+                response: HttpResponse = super().delete_view(request, object_id, {"title": "Move to the bin"})
                 return response
         except errors.Refusal as refusal:
             messages.error(request, f"Not deleted: {sentence(refusal)}")
             return HttpResponseRedirect(self.page("change", object_id))
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        sent = request.POST.get("version", "")
-        row = locked(self.model, obj.pk, version=int(sent) if sent.isascii() and sent.isdigit() else None)
+        row = locked(self.model, obj.pk, version=number_in(request.POST.get("version")))
         drafts.delete(row, by=actor(request), now=clock.now())
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:

@@ -23,12 +23,12 @@ class TagsField(forms.CharField):
         return ", ".join(_quoted(str(tag)) for tag in value)
 
     def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
+        text = super().to_python(value) or ""
         rows = csv.reader(text.splitlines(), skipinitialspace=True)
         return [tag.strip() for row in rows for tag in row if tag.strip()]
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        return (initial or []) != self.to_python(data)
+        return bool((initial or []) != self.to_python(data))
 
 
 def _quoted(tag: str) -> str:

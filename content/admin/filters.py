@@ -44,7 +44,7 @@ class WriterFilter(SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         rows = model_admin.model._default_manager.filter(created_by=OuterRef("pk"))
-        writers = User.objects.filter(Exists(rows)).exclude(pk=request.user.pk).order_by("username")[:MAX_WRITERS]
+        writers = User.objects.filter(Exists(rows)).exclude(pk=str(request.user.pk)).order_by("username")[:MAX_WRITERS]
         return [(str(request.user.pk), "Me"), *((str(one.pk), str(one)) for one in writers)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -1,11 +1,13 @@
 """The forms of working copies. Saving is a part of their validation, so that a verb's refusal stands at its field."""
 
 import enum
+import re
 from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.http import HttpRequest
 
 from accounts.models import User
 from content import saving
@@ -14,6 +16,7 @@ from content.admin.steps import Step, last_step
 from content.drafts import Removed
 from content.models import BlogPost, Entry, SiteSettings, Versioned
 from core import clock, errors
+from core.admin import Textarea
 
 
 class Intent(enum.Enum):
@@ -30,6 +33,16 @@ class ChangedMeanwhile(errors.PreconditionFailed):
     def __init__(self, newer: Step) -> None:
         self.newer = newer
         super().__init__("Somebody else has saved this while you were writing.")
+
+
+def actor(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # the admin site lets nobody else in
+    return request.user
+
+
+def number_in(sent: str | None) -> int | None:
+    """A version as a form sends it back."""
+    return int(sent) if sent and re.fullmatch(r"[0-9]{1,9}", sent) else None
 
 
 def sentence(refusal: errors.Refusal) -> str:
@@ -49,7 +62,7 @@ def locked[V: Versioned](model: type[V], pk: Any, *, version: int | None) -> V:
     return row
 
 
-class WorkingCopyForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class takes no argument when it runs
+class WorkingCopyForm(forms.ModelForm):
     """Valid means saved: ``is_valid()`` runs the verb, in the transaction of the admin's view.
 
     The admin has no other moment at which a refusal could still become an error of a field with everything that was
@@ -88,7 +101,7 @@ class WorkingCopyForm(forms.ModelForm):  # type: ignore[type-arg] # Django's cla
         return {name: self.cleaned_data[name] for name in self._meta.model.FIELDS if name in self.cleaned_data}
 
     def _create(self) -> Versioned:
-        return saving.save_new(
+        entry: Entry = saving.save_new(
             self._meta.model,
             self._values(),
             published=self.intent is Intent.PUBLISH,
@@ -96,10 +109,11 @@ class WorkingCopyForm(forms.ModelForm):  # type: ignore[type-arg] # Django's cla
             now=clock.now(),
             removed=self.removed,
         )
+        return entry
 
     def _change(self) -> Versioned:
         seen = self.overwrites or self.cleaned_data["version"]
-        row = locked(self._meta.model, self.instance.pk, version=seen)
+        row: Versioned = locked(self._meta.model, self.instance.pk, version=seen)
         saving.save(
             row,
             self._values(),
@@ -133,6 +147,9 @@ class EntryForm(WorkingCopyForm):
 
 
 class PostForm(EntryForm):
+    excerpt = forms.CharField(
+        required=False, max_length=500, widget=Textarea({"rows": 3}), help_text="Shown in lists: a sentence or two."
+    )
     tags = TagsField(required=False, help_text="With commas between them: news, product. The order stays.")
 
     class Meta:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from accounts.models import User
 from content import revisions, saving
 from content.admin.comparing import Difference, differences
-from content.admin.forms import ChangedMeanwhile, locked, sentence
+from content.admin.forms import ChangedMeanwhile, actor, locked, number_in, sentence
 from content.models import Revision, Versioned
 from core import clock, errors
 from core.admin import ModelAdmin
@@ -76,7 +76,7 @@ def _stretches(thing: Versioned, revision_ids: list[UUID]) -> dict[UUID, list[St
 
 
 def bring_back(thing: Versioned, revision_id: UUID, *, by: User) -> bool:
-    """Puts an old revision's values into the working copy. False: its slug belongs to another entry, so it kept its own."""
+    """Puts an old revision's values into the working copy. False: without its slug, which belongs to another entry."""
     values = {name: value for name, value in revisions.values_at(thing, revision_id).items() if name in thing.FIELDS}
     try:
         with transaction.atomic():
@@ -121,11 +121,10 @@ class HistoryAdmin(ModelAdmin):
 
     def bring_back_view(self, request: HttpRequest, object_id: str, revision_id: UUID) -> HttpResponse:
         thing = self._seen(request, object_id)
-        sent = request.POST.get("version", "")
         try:
             with transaction.atomic():
-                row = locked(self.model, thing.pk, version=int(sent) if sent.isascii() and sent.isdigit() else None)
-                kept_address = bring_back(row, revision_id, by=request.user)
+                row = locked(self.model, thing.pk, version=number_in(request.POST.get("version")))
+                has_old_slug = bring_back(row, revision_id, by=actor(request))
         except Revision.DoesNotExist:
             raise Http404 from None
         except ChangedMeanwhile as refusal:
@@ -135,8 +134,8 @@ class HistoryAdmin(ModelAdmin):
             messages.error(request, sentence(refusal))
             return HttpResponseRedirect(self.page("history", thing.pk))
         messages.success(request, "It is back as a draft. Visitors see it once you publish it.")
-        if not kept_address:
-            messages.warning(request, f"Its old address belongs to another entry now, so it stays at {row.slug}.")
+        if not has_old_slug:
+            messages.warning(request, "Its old slug belongs to another entry now, so it keeps its present one.")
         return HttpResponseRedirect(self.page("change", thing.pk))
 
     def _seen(self, request: HttpRequest, object_id: str) -> Any:

@@ -1,4 +1,4 @@
-"""What the admin pages of entries and of the site settings share: the form, its buttons, and the link to the public JSON."""
+"""What the admin pages of entries and of the site settings share: the form, its buttons, the link to the JSON."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.utils.html import format_html, format_html_join
 from accounts.models import User
 from content import rights
 from content.admin.editor import RichText
-from content.admin.forms import Intent, WorkingCopyForm
+from content.admin.forms import Intent, WorkingCopyForm, actor, number_in
 from content.admin.history import HistoryAdmin
 from content.models import Entry, Versioned
 from core.html import CleanHTMLField
@@ -25,17 +25,12 @@ DONE = {
 }
 
 
-def actor(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # the admin site lets nobody else in
-    return request.user
-
-
 class VersionedAdmin(HistoryAdmin):
     """Every change goes through the verbs of ``content``; see ``forms.WorkingCopyForm`` for where they run."""
 
     form: type[WorkingCopyForm]
     model: type[Versioned]
-    formfield_overrides = {CleanHTMLField: {"widget": RichText}, models.JSONField: {}}  # noqa: RUF012
+    formfield_overrides = {CleanHTMLField: {"widget": RichText}, models.JSONField: {}}
     change_form_before_template = "content/form_status.html"
     actions: Any = ()
 
@@ -75,8 +70,7 @@ class VersionedAdmin(HistoryAdmin):
         form = super().get_form(request, obj, change, **kwargs)
         form.actor = actor(request)
         form.intent = next((one for one in Intent if one.value in request.POST), Intent.DRAFT)
-        overwrites = request.POST.get("_overwrites", "")
-        form.overwrites = int(overwrites) if overwrites.isascii() and overwrites.isdigit() else None
+        form.overwrites = number_in(request.POST.get("_overwrites"))
         for field in form.base_fields.values():
             if isinstance(field.widget, RichText):
                 field.widget.as_source = request.GET.get("editor") == "source"

@@ -11,6 +11,7 @@ from content.api import schema_inputs  # noqa: F401 - registers the words of the
 from content.api import schema_shapes as shapes
 from content.api.serializers import INPUT
 from content.models import Status
+from core import errors
 from core.api import schema_parameters as parameters
 from core.api.schema import ref, refusing
 from delivery import reads
@@ -72,7 +73,7 @@ def _list(kind: Kind) -> Decorator:
         "An unknown parameter is 422, so that a typo never silently returns everything.",
         parameters=[*_list_parameters(kind), _fields(kind)],
         responses={200: OpenApiResponse(shapes.listed(kind), "One page, and how many there are.")},
-        extensions=refusing(rights.errors.Forbidden),
+        extensions=refusing(errors.Forbidden),
         examples=[_answer("What visitors see", examples.page_of(kind), "200")],
     )
 
@@ -182,8 +183,8 @@ def _delete(kind: Kind) -> Decorator:
         operation_id=f"delete{shapes.NAMES[kind]}",
         tags=[TAG[kind]],
         summary=f"Move a {NOUN[kind]} to the bin",
-        description="Unpublishes it, which needs the right to publish where it is public, and frees its slug at once. It "
-        "can be restored in the admin; its history stays.",
+        description="Unpublishes it, which needs the right to publish where it is public, and frees its slug at once. "
+        "It can be restored in the admin; its history stays.",
         parameters=[parameters.key(NOUN[kind]), parameters.IF_MATCH, parameters.REQUEST_ID],
         responses={204: OpenApiResponse(description="It is in the bin.")},
         extensions=refusing(rights.NotYours, rights.MayNotPublish),

@@ -140,7 +140,9 @@ def _of_every_kind(kind: Kind) -> dict[str, Schema]:
     return {
         PUBLIC_NAMES[kind]: an_object(public, "What visitors see."),
         f"Working{name}": an_object(working, "The working copy, for those who may see drafts."),
-        f"Written{name}": an_object({**working, "sanitised": SANITISED, "warnings": WARNINGS}, "The working copy after a write."),
+        f"Written{name}": an_object(
+            {**working, "sanitised": SANITISED, "warnings": WARNINGS}, "The working copy after a write."
+        ),
         f"{name}Fields": an_object(working, "What `?fields=` picked, and nothing else.", is_whole=False),
     }
 

@@ -1,12 +1,13 @@
 """One handler at the edge turns refusals into RFC 9457 problem bodies (api.md, Shape)."""
 
 import logging
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 
 from core import errors, rendering
 from core.observability import request_id_var
@@ -42,6 +43,12 @@ class Internal(errors.Refusal):
 def answer(error: Exception) -> HttpResponse:
     """The problem body for whatever was raised. Unknown exceptions are logged with their trace and shown as a 500."""
     return render(as_refusal(error))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's ``handler500``, for what the admin does not catch. Called while the exception is being handled."""
+    error = sys.exc_info()[1]
+    return answer(error if isinstance(error, Exception) else Internal())
 
 
 def as_refusal(error: Exception) -> errors.Refusal:
@@ -97,10 +104,11 @@ def body(refusal: errors.Refusal, status: int) -> dict[str, Any]:
 
 def catalogue() -> dict[str, dict[str, Any]]:
     """Every documented problem: code, title, status. Read from the classes, so that none is forgotten."""
-    return {
-        kind.code: {"code": kind.code, "title": kind.title, "status": status_of(kind)}
-        for kind in _subclasses(errors.Refusal)
-    }
+    found: dict[str, dict[str, Any]] = {}
+    for kind in _subclasses(errors.Refusal):
+        # A class that keeps the code of its base is a case of the same problem; the base comes first.
+        found.setdefault(kind.code, {"code": kind.code, "title": kind.title, "status": status_of(kind)})
+    return found
 
 
 def _subclasses(kind: type[errors.Refusal]) -> Iterator[type[errors.Refusal]]:

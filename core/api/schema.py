@@ -8,6 +8,7 @@ of a body (``describe``).
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema
 
 from core.api import schema_health, schema_parameters, schema_problems
 from core.api.schema_problems import DECLARED, Refusals, Schema
@@ -27,8 +28,8 @@ HEADERS: dict[str, Schema] = {
     },
     "RetryAfter": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
     "ETag": {
-        "description": "Names what was read: send it as `If-None-Match` to read again only what has changed and, if you "
-        "read with a token, as `If-Match` to change exactly this version.",
+        "description": "Names what was read: send it as `If-None-Match` to read again only what has changed and, if "
+        "you read with a token, as `If-Match` to change exactly this version.",
         "schema": {"type": "string", "pattern": '^"[^"]+"$'},
     },
     "CacheControl": {
@@ -37,7 +38,7 @@ HEADERS: dict[str, Schema] = {
         "schema": {"type": "string"},
     },
     "Link": {
-        "description": 'The neighbours of this page: `<…>; rel="first"`, `prev`, `next`, `last` (RFC 8288), as they apply.',
+        "description": 'The neighbours of this page (RFC 8288): `<…>; rel="first"`, `prev`, `next`, `last`.',
         "schema": {"type": "string"},
     },
     "Location": {"description": "The path to go to.", "schema": {"type": "string"}},
@@ -82,9 +83,17 @@ class StrictInputExtension(OpenApiSerializerExtension):  # type: ignore[no-untyp
 
 
 def _field(found: Schema) -> Schema:
-    """Without its default, which would make generated types ask for the field; what may be blank as one text, not two."""
+    """What may be blank as one text, not two; without its default, which would make generated types ask for it."""
     one = found["oneOf"][0] if "oneOf" in found else found
     return {key: value for key, value in one.items() if key != "default"}
+
+
+class Operations(AutoSchema):
+    """How drf-spectacular reads our views (``DEFAULT_SCHEMA_CLASS``)."""
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        """Our lists are objects with ``items``, and say so themselves: nothing is to be wrapped into an array."""
+        return False
 
 
 def complete(result: Schema, **_: Any) -> Schema:
@@ -107,6 +116,8 @@ def _complete_operation(method: str, path: str, operation: Schema, shared: dict[
     responses: dict[str, Schema] = operation["responses"]
     if method == "get":
         _make_conditional(operation)
+    if "requestBody" in operation:
+        operation["requestBody"]["required"] = True  # drf-spectacular finds the body of a PATCH optional; we do not
     for status, answer in responses.items():
         answer["headers"] = _headers(method, status, operation)
     for status, name, answer in schema_problems.responses_for(schema_problems.refusals_of(method, path, operation)):

@@ -34,7 +34,7 @@ def paths() -> dict[str, Schema]:
         "/healthz": {"get": _probe("getHealth", "Is the process alive?", _ALIVE, {"status": health.OK})},
         "/readyz": {
             "get": _probe("getReadiness", "May it be sent visitors?", _READY, {"status": health.OK, "checks": _ALL_OK})
-            | {"description": "The database answers and has our tables. Without the cache we serve on, slower: `degraded`."}
+            | {"description": "The database answers and has our tables. Without the cache we are `degraded`: slower."}
         },
     }
 

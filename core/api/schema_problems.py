@@ -63,7 +63,7 @@ COMPONENTS: dict[str, Schema] = {
         "type": "object",
         "description": "Every error, in the shape of RFC 9457.",
         "properties": {
-            "type": {"type": "string", "description": "Where this kind of problem is explained; relative to this host."},
+            "type": {"type": "string", "description": "Where this kind of problem is explained, on this host."},
             "title": {"type": "string", "description": "The kind of problem, in words."},
             "status": {"type": "integer", "description": "The HTTP status, once more."},
             "detail": {"type": "string", "description": "This very problem, in words."},
@@ -78,7 +78,8 @@ COMPONENTS: dict[str, Schema] = {
 
 def refusals_of(method: str, path: str, operation: Schema) -> set[type[errors.Refusal]]:
     """Everything that this operation can refuse with. Takes the declared ones out of the document."""
-    found: set[type[errors.Refusal]] = {errors.Malformed, errors.Invalid, errors.Unavailable, *operation.pop(DECLARED, ())}
+    found: set[type[errors.Refusal]] = {errors.Malformed, errors.Invalid, errors.Unavailable}
+    found.update(operation.pop(DECLARED, ()))
     is_anonymous_only = operation.get("security") == [{}]
     found |= {errors.Unauthenticated} if is_anonymous_only else set(of_tokens)
     if method in WRITES and not is_anonymous_only:

@@ -88,6 +88,12 @@ def test_without_a_session_every_page_leads_to_the_login():
         assert Client().get(page)["Location"] == f"{LOGIN}?next={page}"
 
 
+def test_a_login_without_a_page_to_go_on_to_leads_to_the_start():
+    response = Client().post(LOGIN, {"username": make_user("author").email, "password": PASSWORD})
+
+    assert (response.status_code, response["Location"]) == (302, "/admin/")
+
+
 def test_a_member_with_a_session_does_not_get_in():
     assert browser(make_user("member")).get("/admin/").status_code == 302
 
@@ -155,13 +161,19 @@ def test_an_admin_creates_a_user_in_a_role():
     client, author = browser(make_user("admin")), Group.objects.get(name="author")
     form = {"email": "New@Example.com", "username": "new", "display_name": "New", "groups": [author.pk]}
 
-    response = client.post(
-        f"{USERS}add/", form | {"usable_password": "true", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
-    )
+    response = client.post(f"{USERS}add/", form | {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD})
 
     user = User.objects.get(username="new")
     assert (response.status_code, user.email, user.role(), user.is_active) == (302, "new@example.com", "author", True)
     assert (user.is_superuser, user.check_password(NEW_PASSWORD)) == (False, True)
+
+
+def test_nobody_is_created_without_a_password():
+    client = browser(make_user("admin"))
+
+    response = client.post(f"{USERS}add/", {"email": "new@example.com", "username": "new", "usable_password": "false"})
+
+    assert (response.status_code, User.objects.filter(username="new").exists()) == (200, False)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +190,7 @@ def test_an_admin_creates_a_user_in_a_role():
 def test_a_user_that_makes_no_sense_is_refused_beside_the_field(changed, wrong):
     client = browser(make_user("admin"))
     make_user(email="taken@example.com", username="taken")
-    form = {"email": "new@example.com", "username": "new", "usable_password": "true"}
+    form = {"email": "new@example.com", "username": "new"}
     form |= {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
 
     response = client.post(f"{USERS}add/", form | changed)

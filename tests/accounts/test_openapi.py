@@ -14,8 +14,10 @@ DOORS = ["login", "token", "refresh", "logout"]
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    """Of the addresses of this app alone, before what ``core.api.schema`` completes for all."""
-    return SchemaGenerator(patterns=urls.urlpatterns).get_schema(request=None, public=True)
+    """Of the addresses of this app alone."""
+    made: dict[str, Any] = SchemaGenerator(patterns=urls.urlpatterns).get_schema(request=None, public=True)
+    made["paths"] = {path: item for path, item in made["paths"].items() if path.startswith("/auth/")}
+    return made
 
 
 def test_the_document_is_made_without_a_warning(document):
@@ -34,7 +36,7 @@ def test_every_operation_is_named_tagged_summarised_and_described(document):
     }
     for one in operations.values():
         assert (one["tags"], bool(one["summary"]), bool(one["description"])) == (["auth"], True, True)
-        assert all(answer["description"] for answer in one["responses"].values())
+        assert all("$ref" in answer or answer["description"] for answer in one["responses"].values())
 
 
 def test_only_who_am_i_needs_a_token_and_there_are_two_ways_to_send_one(document):
@@ -77,4 +79,4 @@ def test_an_answer_has_exactly_the_documented_fields(document, api):
     pair = api.post("/auth/refresh", {"refresh_token": pair_for(make_user()).refresh_token}).json()
 
     assert set(pair) == set(schemas["TokenPair"]["properties"]) == set(schemas["TokenPair"]["required"])
-    assert set(pair["user"]) == set(schemas["UserDetail"]["properties"]) == set(schemas["UserDetail"]["required"])
+    assert set(pair["user"]) == set(schemas["User"]["properties"]) == set(schemas["User"]["required"])

@@ -25,7 +25,12 @@ def environment(**variables: str) -> dict[str, str]:
 
 def run(*command: str | Path, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(part) for part in command], cwd=cwd, env=environment(**variables), capture_output=True, text=True, timeout=120
+        [str(part) for part in command],
+        cwd=cwd,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
 
 

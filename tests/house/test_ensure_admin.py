@@ -62,9 +62,7 @@ def test_without_an_e_mail_there_is_nothing_to_do(settings: Settings) -> None:
         ("nonsense", PASSWORD, "valid email"),
     ],
 )
-def test_refusals_say_why_and_leave_nobody_behind(
-    settings: Settings, email: str, password: str, sentence: str
-) -> None:
+def test_refusals_say_why_and_leave_nobody_behind(settings: Settings, email: str, password: str, sentence: str) -> None:
     settings.ADMIN_EMAIL, settings.ADMIN_PASSWORD = email, password
 
     with pytest.raises(CommandError, match=sentence) as refusal:

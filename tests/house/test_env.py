@@ -1,5 +1,6 @@
 """The readers of environment variables, and the file that fills in what the environment leaves out."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -171,6 +172,14 @@ class TestFile:
         env.load_file(tmp_path / ".env")
 
         assert (env.text("SET"), env.text("LEFT_OUT")) == ("environment", "file")
+
+    def test_an_empty_line_of_it_sets_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("LEFT_OUT", raising=False)
+        (tmp_path / ".env").write_text("LEFT_OUT=\n")
+
+        env.load_file(tmp_path / ".env")
+
+        assert "LEFT_OUT" not in os.environ
 
     def test_a_file_that_cannot_be_read_is_one_sentence(self, tmp_path: Path) -> None:
         with pytest.raises(ImproperlyConfigured, match=r"^missing\.env cannot be read: "):

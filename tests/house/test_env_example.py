@@ -9,11 +9,12 @@ EXAMPLE = (ROOT / ".env.example").read_text()
 _LINE = re.compile(r"^([A-Z_]+)=", re.MULTILINE)
 
 ASK = """
-import json, django
+import json, re, django
 from django.conf import settings
 from cms_project import env
 django.setup()
-plain = {name: repr(getattr(settings, name)) for name in dir(settings) if name.isupper()}
+names = [name for name in dir(settings) if name.isupper()]
+plain = {name: re.sub(" at 0x[0-9a-f]+", "", repr(getattr(settings, name))) for name in names}
 print(json.dumps({"read": sorted(env.READ), "settings": plain}))
 """
 

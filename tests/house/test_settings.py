@@ -18,7 +18,9 @@ NAMES = (
     "CORS_ALLOWED_ORIGINS",
     "PUBLIC_BASE_URL",
 )
-ASK = f"import json\nfrom django.conf import settings\nprint(json.dumps({{n: getattr(settings, n) for n in {NAMES!r}}}))"
+ASK = (
+    f"import json\nfrom django.conf import settings\nprint(json.dumps({{n: getattr(settings, n) for n in {NAMES!r}}}))"
+)
 
 
 def settings(**variables: str) -> dict[str, Any]:

@@ -30,12 +30,24 @@ export const Figure = BaseFigure.extend({ addAttributes: () => ({}) })
 
 export const Caption = BaseCaption.extend({ addAttributes: () => ({}) })
 
+const NUMBERING = { a: "lower-alpha", A: "upper-alpha", i: "lower-roman", I: "upper-roman" }
+
 export const OrderedList = BaseOrderedList.extend({
-  renderHTML({ HTMLAttributes }) {
-    const { "data-type": _, start, type, ...attributes } = HTMLAttributes
-    if (type && type !== "1") attributes.type = type
-    if (start && start !== 1) attributes.start = start
-    return ["ol", attributes, 0]
+  addAttributes() {
+    return {
+      ...this.parent?.(),
+      type: {
+        default: "decimal",
+        parseHTML: (element) => NUMBERING[element.getAttribute("type")] ?? "decimal",
+        renderHTML: ({ type }) => {
+          const letter = Object.keys(NUMBERING).find((one) => NUMBERING[one] === type)
+          return letter ? { type: letter } : {}
+        },
+      },
+    }
+  },
+  renderHTML({ HTMLAttributes: { start, ...attributes } }) {
+    return ["ol", start && start !== 1 ? { start, ...attributes } : attributes, 0]
   },
 })
 
@@ -90,7 +102,8 @@ const isIsland = (element) => {
   }
 }
 
-const ISLANDS = ["address", "aside", "details", "div", "dl", "figure", "h1", "h5", "h6", "iframe", "p", "a", "pre", "section", "table"]
+const ALWAYS = ["address", "aside", "details", "dl", "h1", "h5", "h6", "iframe", "section"]
+const SOMETIMES = ["a", "div", "figure", "p", "pre", "table"]
 
 const dialog = updateAttrsDialog(
   { html: { type: "string", title: "HTML", format: "textarea" } },
@@ -105,7 +118,7 @@ const Island = Node.create({
   addOptions: () => ({ elements: {} }),
   addAttributes: () => ({ html: { default: "<p></p>", rendered: false } }),
   parseHTML: () =>
-    ISLANDS.map((tag) => ({
+    [...ALWAYS, ...SOMETIMES].map((tag) => ({
       tag,
       priority: 90,
       getAttrs: (element) => isIsland(element) && { html: element.outerHTML },
@@ -122,10 +135,9 @@ const Island = Node.create({
         if (changed) editor.chain().setNodeSelection(getPos()).updateAttributes("island", changed).run()
       })
       const shown = build(node.attrs.html, elements)
-      for (const video of [shown, ...shown.querySelectorAll("iframe")].filter((one) => one.localName === "iframe"))
-        if (video !== shown) video.replaceWith(`Video: ${video.src}`)
-      const content = shown.localName === "iframe" ? crel("p", { textContent: `Video: ${shown.src}` }) : shown
-      return { dom: crel("div", { className: "desk-island", contentEditable: "false" }, [content, edit]) }
+      const dom = crel("div", { className: "desk-island", contentEditable: "false" }, [shown, edit])
+      for (const video of dom.querySelectorAll("iframe")) video.replaceWith(`Video: ${video.src}`)
+      return { dom }
     }
   },
 })
@@ -142,7 +154,13 @@ const tight = (html) => {
     if (first?.localName !== "p" || first.attributes.length || others.some((one) => one.localName === "p")) continue
     first.replaceWith(...first.childNodes)
   }
-  return whole.innerHTML === "<p></p>" ? "" : whole.innerHTML
+  for (const empty of whole.content.querySelectorAll("img:not([src])")) {
+    const figure = empty.closest("figure") // what the editor makes when a figure is split in two
+    empty.remove()
+    if (figure && !figure.textContent.trim()) figure.remove()
+  }
+  const made = whole.innerHTML
+  return made.startsWith("<iframe") ? `${made}\n` : made // by itself the editor would take it for nothing
 }
 
 export const Carried = Extension.create({

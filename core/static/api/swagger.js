@@ -5,5 +5,6 @@ SwaggerUIBundle({
   deepLinking: true,
   persistAuthorization: true,
   displayRequestDuration: true,
+  validatorUrl: null, // else it would ask a third-party host
   presets: [SwaggerUIBundle.presets.apis],
 });

@@ -1,0 +1,59 @@
+"""Django's PostgreSQL backend, with a bound on how long a server may be silent.
+
+The server keeps ``statement_timeout``, its kernel TCP's timeouts. A server that hangs while its kernel lives (a disk
+that does not answer, a paused pooler) keeps neither, and libpq would wait for ever, and with it a lane (``core.asgi``).
+"""
+
+from typing import Any
+
+import psycopg
+from django.db.backends.postgresql import base
+from psycopg.pq import TransactionStatus
+
+PING_SECONDS = 2.0
+
+
+class Connection(psycopg.Connection):
+    patience: float | None = None  # seconds; ``answer_timeout`` among the OPTIONS, where 0 is for ever
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Raises OperationalError when the answer does not come in time, and gives the connection up.
+
+        The answer may still come; whoever asked next would take it for the answer to something else.
+        """
+        try:
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except psycopg.OperationalError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.pgconn.finish()
+            raise
+
+
+class _Driver:
+    """psycopg, with our kind of connection."""
+
+    connect = staticmethod(Connection.connect)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(psycopg, name)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    Database = _Driver()  # type: ignore[assignment] # in the place of the module
+    connection: Connection | None
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        patience = float(conn_params.pop("answer_timeout", 0))
+        connection = super().get_new_connection(conn_params)
+        connection.patience = patience or None
+        return connection
+
+    def is_usable(self) -> bool:
+        """Asked before the first query of a request, so with little patience."""
+        if self.connection is None:
+            return False
+        patience, self.connection.patience = self.connection.patience, PING_SECONDS
+        try:
+            return bool(super().is_usable())
+        finally:
+            self.connection.patience = patience
