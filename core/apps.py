@@ -1,8 +1,12 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class CoreConfig(AppConfig):
     name = "core"
 
     def ready(self) -> None:
-        from core import lookups  # noqa: F401 - registers the lookup
+        from core import lookups, unhurried  # noqa: F401 - lookups registers itself
+
+        pre_migrate.connect(unhurried.before_migrate, dispatch_uid="core.unhurried")
+        post_migrate.connect(unhurried.after_migrate, dispatch_uid="core.unhurried")

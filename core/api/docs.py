@@ -11,6 +11,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 from core import errors, rendering
 from core.api import conditional, problems
+from core.api.reading import read_only
 from core.api.schema_problems import MEANING
 from core.api.viewsets import json_response
 
@@ -24,10 +25,12 @@ REDOC_STYLES = (
 )
 
 
+@read_only
 async def home(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect("/docs")
 
 
+@read_only
 async def schema(request: HttpRequest) -> HttpResponse:
     """The document as JSON. Made once in the life of a process, since it only changes with the code."""
     content = await sync_to_async(_document)()
@@ -35,20 +38,24 @@ async def schema(request: HttpRequest) -> HttpResponse:
     return conditional.not_modified(response) if conditional.is_unchanged(request, response["ETag"]) else response
 
 
+@read_only
 async def swagger(request: HttpRequest) -> HttpResponse:
     return _page("api/swagger.html")
 
 
+@read_only
 async def redoc(request: HttpRequest) -> HttpResponse:
     return _page("api/redoc.html", styles=REDOC_STYLES)
 
 
+@read_only
 async def problem_list(request: HttpRequest) -> HttpResponse:
     """Every problem that an answer of ours may name."""
     known = [_explained(one) for one in sorted(problems.catalogue().values(), key=lambda one: one["status"])]
     return _readable(request, {"problems": known})
 
 
+@read_only
 async def problem(request: HttpRequest, code: str) -> HttpResponse:
     """Where the ``type`` of a problem leads: words for people, JSON for programs."""
     known = problems.catalogue()

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from core import errors, rendering
 from core.api import problems
+from core.api.reading import read_only
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +35,13 @@ class NotReady(errors.Unavailable):
     title = "The server is not ready for visitors"
 
 
+@read_only
 async def healthz(request: HttpRequest) -> HttpResponse:
     """The process answers. Asks nobody else: a dead database is no reason to kill us."""
     return _answer({"status": OK})
 
 
+@read_only
 async def readyz(request: HttpRequest) -> HttpResponse:
     """The database answers and has our tables. Without the cache we serve on, slower, and say so."""
     (database, migrations), cache = await asyncio.gather(

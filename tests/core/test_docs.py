@@ -82,3 +82,12 @@ def test_an_unknown_problem_is_one_itself(api: Api) -> None:
     response = api.get("//problems/nonsense", headers=BROWSER)
 
     assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/redoc", "/api/schema", "/problems", "/healthz", "/readyz"])
+def test_what_is_only_read_takes_no_other_method(api: Api, path: str) -> None:
+    posted, asked, traced = (api.request(method, f"/{path}") for method in ("POST", "OPTIONS", "TRACE"))
+
+    assert (posted.status_code, posted["Allow"]) == (405, "GET, HEAD, OPTIONS")
+    assert posted.json()["code"] == traced.json()["code"] == "method_not_allowed"
+    assert (asked.status_code, asked["Allow"], asked.content) == (204, "GET, HEAD, OPTIONS", b"")

@@ -131,7 +131,11 @@ test('a post shows its text and tells search engines about it', async () => {
 });
 
 test('a page shows its text and its own words for search engines', async () => {
-	const wanted = { meta_title: 'When to come', meta_description: 'Times and prices.', og_image_url: 'https://example.com/a.jpg' };
+	const wanted = {
+		meta_title: 'When to come',
+		meta_description: 'Times and prices.',
+		og_image_url: 'https://example.com/a.jpg'
+	};
 	await api.patch('/pages/visit', wanted);
 
 	const status = await visit('/visit');

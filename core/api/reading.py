@@ -1,0 +1,26 @@
+"""Views that are no viewsets and only answer questions: other methods are refused as everywhere else."""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Concatenate
+
+from django.http import HttpRequest, HttpResponse
+
+from core import errors
+from core.api import problems
+
+ALLOWED = ("GET", "HEAD", "OPTIONS")
+
+
+def read_only[**P](
+    view: Callable[Concatenate[HttpRequest, P], Awaitable[HttpResponse]],
+) -> Callable[Concatenate[HttpRequest, P], Awaitable[HttpResponse]]:
+    @wraps(view)
+    async def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if request.method == "OPTIONS":
+            return HttpResponse(status=204, headers={"Allow": ", ".join(ALLOWED)})
+        if request.method not in ALLOWED:
+            return problems.render(errors.MethodNotAllowed(ALLOWED))
+        return await view(request, *args, **kwargs)
+
+    return guarded
