@@ -1,9 +1,10 @@
 """The server's entry: the API behind its short middleware list, the admin and its files behind Django's full one."""
 
-import os
 from collections.abc import Awaitable, Callable
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cms_project.settings")
+from cms_project import starting
+
+starting.load_settings()
 
 import django  # noqa: E402
 
@@ -19,7 +20,8 @@ site = LeanHandler(settings.MIDDLEWARE, lanes=lanes, max_body=settings.SITE_MAX_
 
 
 def handler_for(path: str) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    return site if path.startswith(settings.SITE_PREFIXES) else api
+    """``/admin`` and all below it, but not ``/administrator``."""
+    return site if f"{path}/".startswith(settings.SITE_PREFIXES) else api
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

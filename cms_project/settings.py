@@ -69,7 +69,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-SITE_PREFIXES = ("/admin", "/static")
+SITE_PREFIXES = ("/admin/", "/static/")
 API_MAX_BODY_BYTES = 2_500_000
 SITE_MAX_BODY_BYTES = 12_000_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = API_MAX_BODY_BYTES
@@ -179,7 +179,7 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
 X_FRAME_OPTIONS = "DENY"
 UNFOLD = theme.UNFOLD
 DJANGO_PROSE_EDITOR_EXTENSIONS = theme.PROSE_EXTENSIONS
-SECURE_CSP = theme.ADMIN_CSP  # of the site's middleware list, so of the admin alone; the API's stands in core.middleware
+SECURE_CSP = theme.ADMIN_CSP  # of the site's middleware list, so of the admin; the API's is in core.middleware
 SECURE_REFERRER_POLICY = "same-origin"
 
 # --- Public answers ----------------------------------------------------------------------------------------------

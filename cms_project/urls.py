@@ -31,6 +31,6 @@ if settings.DOCS_ENABLED:
         path("redoc", docs.redoc),
     ]
 # Last: whatever else is asked gets a problem body, and never a debug page. The admin and its files have their own.
-urlpatterns.append(re_path(r"^(?!admin|static)", not_found))
+urlpatterns.append(re_path(r"^(?!(?:admin|static)(?:/|$))", not_found))
 
 handler500 = problems.server_error

@@ -31,9 +31,7 @@ class Removed:
 
 
 @transaction.atomic
-def create(
-    model: type[E], values: Mapping[str, Any], *, by: User, now: datetime, removed: Removed | None = None
-) -> E:
+def create(model: type[E], values: Mapping[str, Any], *, by: User, now: datetime, removed: Removed | None = None) -> E:
     """A new working copy in state draft. Without a slug it gets one made from its title."""
     rights.require_create(by, model)
     entry = model(created_at=now, updated_at=now, created_by=by, updated_by=by)
@@ -51,9 +49,7 @@ def create(
 
 
 @transaction.atomic
-def change(
-    thing: V, values: Mapping[str, Any], *, by: User, now: datetime, removed: Removed | None = None
-) -> bool:
+def change(thing: V, values: Mapping[str, Any], *, by: User, now: datetime, removed: Removed | None = None) -> bool:
     """Changes some fields of a working copy that the caller has locked. False when nothing is different afterwards."""
     rights.require_change(by, thing)
     before = thing.values()

@@ -69,4 +69,3 @@ def require_delete(user: User, thing: Entry) -> None:
 def require_publish(user: User, model: type[Versioned]) -> None:
     if not may_publish(user, model):
         raise MayNotPublish()
-

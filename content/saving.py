@@ -1,7 +1,7 @@
 """Saving as editors know it: one step that stores the working copy and, where that is wanted and allowed, publishes.
 
-The rules are the contract's (api.md, Writing). A *changed* ``published`` publishes or unpublishes. Otherwise a change to
-something public, by somebody who may publish, is public at once, unless it is saved as a draft.
+A *changed* ``published`` publishes or unpublishes. Otherwise a change to something public, by somebody who may publish,
+is public at once, unless it is saved as a draft (docs/decisions/0009-what-saving-publishes.md).
 """
 
 from collections.abc import Mapping
@@ -54,17 +54,17 @@ def save(
     """Changes something that the caller has locked. ``published=None`` leaves it as public or private as it is."""
     was_public = rights.is_visible(thing)
     turns = published is not None and published != was_public
-    if turns and as_draft:
-        raise errors.Invalid.field("published", "conflicts_with_draft", "Either publish it or save it as a draft.")
     rights.require_change(by, thing)
     if turns:
         rights.require_publish(by, type(thing))
+    if turns and as_draft:
+        raise errors.Invalid.field("published", "conflicts_with_draft", "Either publish it or save it as a draft.")
     changed = drafts.change(thing, values, by=by, now=now, removed=removed)
+    is_direct = was_public and not as_draft and rights.may_publish(by, type(thing))
     if turns and was_public and isinstance(thing, Entry):
         publishing.unpublish(thing, by=by, now=now)
-    elif turns or (was_public and not as_draft and _has_news(thing, values, changed)):
-        if turns or rights.may_publish(by, type(thing)):
-            publishing.publish(thing, by=by, now=now)
+    elif turns or (is_direct and _has_news(thing, values, changed)):
+        publishing.publish(thing, by=by, now=now)
 
 
 def _has_news(thing: Versioned, values: Mapping[str, Any], changed: bool) -> bool:

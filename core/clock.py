@@ -1,6 +1,6 @@
-"""The one clock by which visibility is judged: the database's (architecture.md, section 1).
+"""The one clock by which visibility is judged: the database's (docs/decisions/0008-the-database-clock.md).
 
-Several machines disagree about the time by milliseconds. Were a publication stamped by a process whose clock runs ahead,
+Several machines disagree about the time by milliseconds. Were a publication stamped by a process whose clock is ahead,
 readers that ask the database would not see it at once. So the moment of a write comes from the database as well.
 On SQLite the database lives in the process, its clock has only milliseconds, and Python's is used in its place.
 """

@@ -40,7 +40,9 @@ class DatabaseCounters(BaseCache):
         now = timezone.now()
         seconds = self.default_timeout if timeout is DEFAULT_TIMEOUT else timeout
         with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM core_counter WHERE key = %s AND expires_at <= %s", [self._name(key, version), _stored(now)])
+            cursor.execute(
+                "DELETE FROM core_counter WHERE key = %s AND expires_at <= %s", [self._name(key, version), _stored(now)]
+            )
             cursor.execute(
                 "INSERT INTO core_counter (key, value, expires_at) VALUES (%s, %s, %s) ON CONFLICT (key) DO NOTHING",
                 [self._name(key, version), int(value), _stored(now + timedelta(seconds=seconds or 0))],

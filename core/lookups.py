@@ -19,7 +19,7 @@ class Has(Lookup):
 
     def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         (left, left_params), (right, right_params) = self._sides(compiler, connection)
-        return f"EXISTS (SELECT 1 FROM json_each({left}) WHERE value = {right})", (*left_params, *right_params)
+        return f"EXISTS (SELECT 1 FROM json_each({left}) WHERE value = {right})", (*left_params, *right_params)  # noqa: S608 - compiled SQL, values apart
 
     def _sides(self, compiler: Any, connection: Any) -> tuple[Any, Any]:
         return self.process_lhs(compiler, connection), self.process_rhs(compiler, connection)

@@ -1,4 +1,4 @@
-"""Slugs: the readable part of an address (api.md, Shape)."""
+"""Slugs: the readable part of an address."""
 
 import re
 import unicodedata
@@ -13,7 +13,19 @@ _LETTERS = str.maketrans(
     | {"ä": "ae", "ö": "oe", "ü": "ue", "å": "a", "&": " and ", "@": " at ", "’": "", "'": "", "№": "no"}
     | dict(zip("абвгдезийклмнопрстуфхцыэ", "a b v g d e z i y k l m n o p r s t u f kh ts y e".split(), strict=True))
     | {"ё": "yo", "ж": "zh", "ч": "ch", "ш": "sh", "щ": "shch", "ъ": "", "ь": "", "ю": "yu", "я": "ya"}
-    | {"і": "i", "ї": "yi", "є": "ye", "ґ": "g", "ў": "u", "ђ": "dj", "ј": "j", "љ": "lj", "њ": "nj", "ћ": "c", "џ": "dz"}
+    | {
+        "і": "i",
+        "ї": "yi",
+        "є": "ye",
+        "ґ": "g",
+        "ў": "u",
+        "ђ": "dj",
+        "ј": "j",
+        "љ": "lj",
+        "њ": "nj",
+        "ћ": "c",
+        "џ": "dz",
+    }
     | dict(zip("αβγδεζηικλμνξοπρσςτυφχψω", "a v g d e z i i k l m n x o p r s s t y f ch ps o".split(), strict=True))
     | {"θ": "th"}
 )

@@ -56,7 +56,8 @@ class Publication(models.Model):
                 fields=["kind", "entry_id"], condition=Q(live_until=None), name="one_open_publication_per_entry"
             ),
             models.CheckConstraint(
-                condition=Q(live_until=None) | Q(live_until__gte=F("live_from")), name="publication_ends_after_its_start"
+                condition=Q(live_until=None) | Q(live_until__gte=F("live_from")),
+                name="publication_ends_after_its_start",
             ),
         ]
         indexes = [models.Index(fields=["entry_id", "live_from"], name="publication_by_entry")]
@@ -141,8 +142,8 @@ class SlugState(models.TextChoices):
 class Slug(models.Model):
     """Who has a slug: the one table that answers it, for working copies and for what is public.
 
-    ``entry_id`` holds it now (nobody, when it is old). ``redirect_to`` is the entry that was live here before: it goes on
-    redirecting while a draft of somebody else has the slug, until that draft goes live, so that no draft shows.
+    ``entry_id`` holds it now (nobody, when it is old). ``redirect_to`` is the entry that was live here before: it goes
+    on redirecting while a draft of somebody else has the slug, until that draft goes live, so that no draft shows.
     """
 
     kind = models.CharField(max_length=10, choices=Kind)

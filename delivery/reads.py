@@ -108,4 +108,3 @@ def _filtered(asked: Listing) -> QuerySet[LiveEntry]:
     if asked.q:
         rows = rows.filter(search_text__contains=asked.q.casefold())
     return rows
-

@@ -2,10 +2,11 @@
 
 import os
 
+os.environ["ENV_FILE"] = ""  # a developer's .env is not part of a test
 os.environ.setdefault("SECRET_KEY", "a-key-for-tests-that-is-long-enough-to-be-one")
 os.environ.setdefault("DEBUG", "0")
 
-from cms_project.settings import *  # noqa: E402, F403
+from cms_project.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *PASSWORD_HASHERS]  # noqa: F405
 RATELIMIT_ENABLE = False

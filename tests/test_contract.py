@@ -235,16 +235,28 @@ def test_what_was_read_may_be_sent_back_whole(document, api: Api):
 IGNORED = ("id", "status", "created_at", "updated_by", "sanitised")
 UNKNOWN = ("titel", "state", "version")
 JUDGED: dict[str, list[Any]] = {
-    "title": ["", " ", "x" * 200, "x" * 201, "two\nlines", "tab\there", "é", "a\u2028b", 5, None],
+    "title": ["", " ", "\nx\n", "x" * 200, "x" * 201, "two\nlines", "tab\there", "é", "a\u2028b", 5, None],
     "slug": ["a-b", "", "A", "a--b", "-a", "é", "a b", "x" * 200, "x" * 201, None],
     "excerpt": ["", "two\nlines", "x" * 500, "x" * 501, 1],
-    "author": ["", "a\x1bb", "x" * 200, "x" * 201],
+    "author": ["", "\x1fx\x85", " ", "a\x1bb", "x" * 200, "x" * 201],
     "body": ["", "<p>x</p>", 1, None],
     "published": [True, False, "true", 1, None],
     "tags": [[], ["a", "a"], [""], [" "], ["a\nb"], ["x" * 50], ["x" * 51], [1], "a", None],
     "featured_image_url": [
-        *("", "/", "/a.jpg", "https://a.example.com/b?c=d#e", "http://a:80", "/" + "x" * 499),
-        *("//a", "a.jpg", "\\a", "/a b", '/"', "/" + "x" * 500, 1, "https://", "https://me@example.com/"),
+        *("", "/", " /a.jpg\n", "https://a.example.com/b?c=d#e", "http://a:80", "/" + "x" * 499),
+        *(
+            "//a",
+            "a.jpg",
+            "\\a",
+            "/a\\b",
+            "/`",
+            "/a b",
+            '/"',
+            "/" + "x" * 500,
+            1,
+            "https://",
+            "https://me@example.com/",
+        ),
         *("javascript:x", "data:x", "ftp://a"),
     ],
     **{name: ["x"] for name in (*IGNORED, *UNKNOWN)},
@@ -289,3 +301,19 @@ def test_the_document_judges_links_as_the_server_does(document, api: Api, links)
 
     assert status in (200, 422)
     assert (wrong_with(document, "SettingsInput", body) == []) == (status == 200)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("status", ["", "&status=all"])
+@pytest.mark.parametrize(("name", "limit"), [("q", 100), ("tag", 50), ("author", 200)])
+def test_both_lists_hold_filters_to_the_documented_limits(document, api: Api, name, limit, status):
+    (parameter,) = (one for one in operations(document)["listPosts"]["parameters"] if one["name"] == name)
+    token = token_for(make_user("author"))
+
+    answered = {
+        text: api.get(f"/posts?{name}={text}{status}", token=token).status_code
+        for text in ("x", "x" * limit, "x" * (limit + 1), "", "%20")
+    }
+
+    assert parameter["schema"]["maxLength"] == limit
+    assert list(answered.values()) == [200, 200, 422, 422, 422]

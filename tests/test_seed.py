@@ -108,5 +108,6 @@ def _rows(post: BlogPost) -> list[dict[str, Any]]:
     ]
     plain = [{field.name: getattr(row, field.attname) for field in row._meta.fields} for row in rows]
     return [
-        {n: v for n, v in row.items() if n not in different and not n.endswith(("_at", "_id", "_from"))} for row in plain
+        {n: v for n, v in row.items() if n not in different and not n.endswith(("_at", "_id", "_from"))}
+        for row in plain
     ] + [{"title": model_to_dict(rows[0])["title"]}]

@@ -48,7 +48,7 @@ def _pieces(before: str, after: str) -> Iterator[Piece]:
     if max(len(old), len(new)) > MAX_PIECES:
         yield Piece("…", f"Too long to compare: {len(before)} characters became {len(after)}.")
         return
-    for line in list(difflib.unified_diff(old, new, lineterm="", n=CONTEXT))[2:]:
+    for line in list(difflib.unified_diff(old, new, lineterm="", n=CONTEXT))[3:]:
         yield Piece("…", "") if line.startswith("@@") else Piece(line[0], line[1:])
 
 

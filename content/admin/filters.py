@@ -39,7 +39,7 @@ class StatusFilter(SimpleListFilter):
 class WriterFilter(SimpleListFilter):
     """Those who have written something of this kind, the one who asks first."""
 
-    title = "written by"
+    title = "writer"
     parameter_name = "by"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:

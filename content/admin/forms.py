@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import HttpRequest
 
 from accounts.models import User
@@ -88,8 +87,7 @@ class WorkingCopyForm(forms.ModelForm):
         if self.errors:
             return
         try:
-            with transaction.atomic():
-                self.instance = self._create() if self.is_new else self._change()
+            self.instance = self._create() if self.is_new else self._change()
         except ChangedMeanwhile as refusal:
             self.newer = refusal.newer
         except errors.Refusal as refusal:

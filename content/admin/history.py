@@ -17,9 +17,9 @@ from accounts.models import User
 from content import revisions, saving
 from content.admin.comparing import Difference, differences
 from content.admin.forms import ChangedMeanwhile, actor, locked, number_in, sentence
+from content.admin.looking import LookingAdmin
 from content.models import Revision, Versioned
 from core import clock, errors
-from core.admin import ModelAdmin
 from delivery.models import Publication
 from delivery.slugs import SlugTaken
 
@@ -89,7 +89,7 @@ def bring_back(thing: Versioned, revision_id: UUID, *, by: User) -> bool:
     return True
 
 
-class HistoryAdmin(ModelAdmin):
+class HistoryAdmin(LookingAdmin):
     """A ModelAdmin whose history is that of the revisions."""
 
     model: type[Versioned]

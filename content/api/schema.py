@@ -71,7 +71,7 @@ def _list(kind: Kind) -> Decorator:
         description="What visitors see now, without `body`, for everybody, with or without a token. `?status=` lists "
         "working copies instead, for those who may see drafts. `?fields=` picks exact fields, `body` included. "
         "An unknown parameter is 422, so that a typo never silently returns everything.",
-        parameters=[*_list_parameters(kind), _fields(kind)],
+        parameters=[*_list_parameters(kind), _fields(kind, where=" together with `status`")],
         responses={200: OpenApiResponse(shapes.listed(kind), "One page, and how many there are.")},
         extensions=refusing(errors.Forbidden),
         examples=[_answer("What visitors see", examples.page_of(kind), "200")],
@@ -83,7 +83,7 @@ def _list_parameters(kind: Kind) -> list[Any]:
         parameters.search("tag", "Only posts with exactly this tag.", limit=50),
         parameters.search("author", "Only posts with exactly this byline.", limit=200),
     ]
-    where = "title and excerpt" if kind == Kind.POST else "titles"
+    where = "title or excerpt" if kind == Kind.POST else "titles"
     return [
         parameters.page(),
         parameters.per_page(answers.PER_PAGE[kind]),
@@ -99,10 +99,9 @@ def _list_parameters(kind: Kind) -> list[Any]:
     ]
 
 
-def _fields(kind: Kind) -> Any:
+def _fields(kind: Kind, *, where: str = "") -> Any:
     extra = [name for name in shapes.working_fields(kind) if name not in public.FIELDS[kind]]
     also = ", ".join(f"`{name}`" for name in extra)
-    where = "" if kind == Kind.SETTINGS else "; in lists together with `status`"
     return parameters.fields(
         public.FIELDS[kind],
         "Exactly these fields and no others, separated by commas. With a token that may see drafts also "

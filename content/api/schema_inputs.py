@@ -10,7 +10,7 @@ from content import validation
 from content.api.schema_shapes import FIELDS
 from content.api.serializers import PageInput, PostInput, SettingsInput
 from core.api.schema import describe
-from core.api.schema_parameters import LINE, LINE_WITH_TEXT, SLUG, TEXT
+from core.api.schema_parameters import BLANKS, LINE, LINE_WITH_TEXT, NAME, SLUG, TEXT
 
 Schema = dict[str, Any]
 
@@ -19,8 +19,8 @@ _CHARACTER = r"[!#-;=?-\[\]^_a-~]"
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = rf"({_LABEL}\.)*[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?(:[0-9]{{1,4}})?"
 _ADDRESS = rf"/([!#-.0-;=?-\[\]^_a-~]{_CHARACTER}*)?|https?://{_HOST}([/?#]{_CHARACTER}*)?"
-ADDRESS = f"^({_ADDRESS})$"
-ADDRESS_OR_NOTHING = f"^({_ADDRESS})?$"
+ADDRESS = f"^{BLANKS}({_ADDRESS}){BLANKS}$"
+ADDRESS_OR_NOTHING = f"^{BLANKS}({_ADDRESS})?{BLANKS}$"
 
 _HTML: Schema = {"pattern": TEXT, "description": "HTML. What is not on the list of allowed tags is taken out."}
 _URL: Schema = {
@@ -84,7 +84,7 @@ describe(
         "social_links": {
             "description": "Names of at most 50 characters, and the addresses of profiles.",
             "maxProperties": validation.MAX_LINKS,
-            "propertyNames": {"minLength": 1, "maxLength": validation.MAX_TAG_LENGTH, "pattern": LINE_WITH_TEXT},
+            "propertyNames": {"minLength": 1, "maxLength": validation.MAX_TAG_LENGTH, "pattern": NAME},
             "additionalProperties": {"type": "string", "minLength": 1, "maxLength": 500, "pattern": ADDRESS},
         },
     },

@@ -53,4 +53,3 @@ def warnings(thing: Versioned) -> list[dict[str, str]]:
 
 def sanitised(removed: Removed) -> list[dict[str, Any]]:
     return [{"field": name, "removed": list(what)} for name, what in removed.by_field.items()]
-

@@ -50,9 +50,7 @@ class WorkingCopyViewSet(AsyncViewSet):
         published = values.pop("published", None)
         conditional.check_if_match(request, thing.etag)
         removed = Removed()
-        saving.save(
-            thing, values, published=published, as_draft=as_draft, by=by, now=clock.now(), removed=removed
-        )
+        saving.save(thing, values, published=published, as_draft=as_draft, by=by, now=clock.now(), removed=removed)
         return self.written(thing, removed)
 
 
@@ -73,6 +71,7 @@ class EntryViewSet(WorkingCopyViewSet):
         params = parsing.query(request, (*answers.list_parameters(kind), "status"))
         fields = parsing.names(params, "fields", among=shapes.editor_fields(kind))
         page = pagination.Page.from_query(params, default_per_page=answers.PER_PAGE[kind])
+        answers.check_filters(params)
         rows, total = listing.working_copies(self.model, params, page)
         wanted = fields or [name for name in shapes.editor_fields(kind) if name not in ONLY_IN_DETAIL]
         payload = pagination.envelope([shapes.pick_working(row, wanted) for row in rows], page, total)
@@ -149,4 +148,3 @@ class SettingsViewSet(WorkingCopyViewSet):
     def _save(self, request: HttpRequest, *, partial: bool) -> HttpResponse:
         writer(request)
         return self.save(request, SiteSettings.objects.select_for_update(of=("self",)).get(), partial=partial)
-

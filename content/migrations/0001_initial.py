@@ -11,7 +11,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -20,99 +19,386 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='BlogPost',
+            name="BlogPost",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('revision_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(editable=False)),
-                ('updated_at', models.DateTimeField(editable=False)),
-                ('title', models.CharField(max_length=200, validators=[django.core.validators.RegexValidator('^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]*\\Z', 'One line of text, without control characters.', code='control_character')])),
-                ('slug', models.CharField(max_length=200, validators=[django.core.validators.RegexValidator('^[a-z0-9]+(-[a-z0-9]+)*\\Z', 'Lower-case letters a-z, digits and single hyphens between them.', code='invalid_slug')])),
-                ('body', core.html.CleanHTMLField(blank=True, max_length=1000000, validators=[django.core.validators.MaxLengthValidator(1000000)])),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('pending', 'Pending'), ('rejected', 'Rejected'), ('archived', 'Archived')], default='draft', editable=False, max_length=10)),
-                ('deleted_at', models.DateTimeField(editable=False, null=True)),
-                ('excerpt', models.TextField(blank=True, max_length=500, validators=[django.core.validators.MaxLengthValidator(500)])),
-                ('author', models.CharField(blank=True, help_text='The byline. Empty: your display name.', max_length=200, validators=[django.core.validators.RegexValidator('^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]*\\Z', 'One line of text, without control characters.', code='control_character')])),
-                ('featured_image_url', models.CharField(blank=True, max_length=500, validators=[core.html.urls.validate_url], verbose_name='featured image URL')),
-                ('tags', models.JSONField(blank=True, default=list, validators=[content.validation.tags])),
-                ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('updated_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                ("revision_id", models.UUIDField(editable=False)),
+                ("created_at", models.DateTimeField(editable=False)),
+                ("updated_at", models.DateTimeField(editable=False)),
+                (
+                    "title",
+                    models.CharField(
+                        max_length=200,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]*\\Z",
+                                "One line of text, without control characters.",
+                                code="control_character",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "slug",
+                    models.CharField(
+                        max_length=200,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z0-9]+(-[a-z0-9]+)*\\Z",
+                                "Lower-case letters a-z, digits and single hyphens between them.",
+                                code="invalid_slug",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "body",
+                    core.html.CleanHTMLField(
+                        blank=True, max_length=1000000, validators=[django.core.validators.MaxLengthValidator(1000000)]
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("pending", "Pending"),
+                            ("rejected", "Rejected"),
+                            ("archived", "Archived"),
+                        ],
+                        default="draft",
+                        editable=False,
+                        max_length=10,
+                    ),
+                ),
+                ("deleted_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "excerpt",
+                    models.TextField(
+                        blank=True, max_length=500, validators=[django.core.validators.MaxLengthValidator(500)]
+                    ),
+                ),
+                (
+                    "author",
+                    models.CharField(
+                        blank=True,
+                        help_text="The byline. Empty: your display name.",
+                        max_length=200,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]*\\Z",
+                                "One line of text, without control characters.",
+                                code="control_character",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "featured_image_url",
+                    models.CharField(
+                        blank=True,
+                        max_length=500,
+                        validators=[core.html.urls.validate_url],
+                        verbose_name="featured image URL",
+                    ),
+                ),
+                ("tags", models.JSONField(blank=True, default=list, validators=[content.validation.tags])),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "updated_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'post',
-                'permissions': [('change_own_blogpost', 'Can change own posts'), ('delete_own_blogpost', 'Can delete own posts'), ('publish_blogpost', 'Can publish and unpublish posts')],
-                'abstract': False,
-                'indexes': [models.Index(fields=['-created_at', 'id'], name='blogpost_newest'), models.Index(fields=['slug'], name='blogpost_slug')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('slug',), name='blogpost_slug_unique')],
+                "verbose_name": "post",
+                "permissions": [
+                    ("change_own_blogpost", "Can change own posts"),
+                    ("delete_own_blogpost", "Can delete own posts"),
+                    ("publish_blogpost", "Can publish and unpublish posts"),
+                ],
+                "abstract": False,
+                "indexes": [
+                    models.Index(fields=["-created_at", "id"], name="blogpost_newest"),
+                    models.Index(fields=["slug"], name="blogpost_slug"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("deleted_at", None)), fields=("slug",), name="blogpost_slug_unique"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Page',
+            name="Page",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('revision_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(editable=False)),
-                ('updated_at', models.DateTimeField(editable=False)),
-                ('title', models.CharField(max_length=200, validators=[django.core.validators.RegexValidator('^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]*\\Z', 'One line of text, without control characters.', code='control_character')])),
-                ('slug', models.CharField(max_length=200, validators=[django.core.validators.RegexValidator('^[a-z0-9]+(-[a-z0-9]+)*\\Z', 'Lower-case letters a-z, digits and single hyphens between them.', code='invalid_slug')])),
-                ('body', core.html.CleanHTMLField(blank=True, max_length=1000000, validators=[django.core.validators.MaxLengthValidator(1000000)])),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('pending', 'Pending'), ('rejected', 'Rejected'), ('archived', 'Archived')], default='draft', editable=False, max_length=10)),
-                ('deleted_at', models.DateTimeField(editable=False, null=True)),
-                ('meta_title', models.CharField(blank=True, max_length=200, validators=[django.core.validators.RegexValidator('^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]*\\Z', 'One line of text, without control characters.', code='control_character')])),
-                ('meta_description', models.CharField(blank=True, max_length=500, validators=[django.core.validators.RegexValidator('^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]*\\Z', 'One line of text, without control characters.', code='control_character')])),
-                ('og_image_url', models.CharField(blank=True, max_length=500, validators=[core.html.urls.validate_url], verbose_name='OG image URL')),
-                ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('updated_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                ("revision_id", models.UUIDField(editable=False)),
+                ("created_at", models.DateTimeField(editable=False)),
+                ("updated_at", models.DateTimeField(editable=False)),
+                (
+                    "title",
+                    models.CharField(
+                        max_length=200,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]*\\Z",
+                                "One line of text, without control characters.",
+                                code="control_character",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "slug",
+                    models.CharField(
+                        max_length=200,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z0-9]+(-[a-z0-9]+)*\\Z",
+                                "Lower-case letters a-z, digits and single hyphens between them.",
+                                code="invalid_slug",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "body",
+                    core.html.CleanHTMLField(
+                        blank=True, max_length=1000000, validators=[django.core.validators.MaxLengthValidator(1000000)]
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("pending", "Pending"),
+                            ("rejected", "Rejected"),
+                            ("archived", "Archived"),
+                        ],
+                        default="draft",
+                        editable=False,
+                        max_length=10,
+                    ),
+                ),
+                ("deleted_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "meta_title",
+                    models.CharField(
+                        blank=True,
+                        max_length=200,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]*\\Z",
+                                "One line of text, without control characters.",
+                                code="control_character",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "meta_description",
+                    models.CharField(
+                        blank=True,
+                        max_length=500,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]*\\Z",
+                                "One line of text, without control characters.",
+                                code="control_character",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "og_image_url",
+                    models.CharField(
+                        blank=True,
+                        max_length=500,
+                        validators=[core.html.urls.validate_url],
+                        verbose_name="OG image URL",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "updated_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'permissions': [('change_own_page', 'Can change own pages'), ('delete_own_page', 'Can delete own pages'), ('publish_page', 'Can publish and unpublish pages')],
-                'abstract': False,
-                'indexes': [models.Index(fields=['-created_at', 'id'], name='page_newest'), models.Index(fields=['slug'], name='page_slug')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('slug',), name='page_slug_unique')],
+                "permissions": [
+                    ("change_own_page", "Can change own pages"),
+                    ("delete_own_page", "Can delete own pages"),
+                    ("publish_page", "Can publish and unpublish pages"),
+                ],
+                "abstract": False,
+                "indexes": [
+                    models.Index(fields=["-created_at", "id"], name="page_newest"),
+                    models.Index(fields=["slug"], name="page_slug"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("deleted_at", None)), fields=("slug",), name="page_slug_unique"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Revision',
+            name="Revision",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('page', 'Page'), ('post', 'Post'), ('settings', 'Settings')], max_length=10)),
-                ('entry_id', models.UUIDField()),
-                ('version', models.PositiveIntegerField()),
-                ('action', models.CharField(choices=[('created', 'Created'), ('updated', 'Updated'), ('deleted', 'Deleted'), ('restored', 'Restored')], max_length=10)),
-                ('values', models.JSONField()),
-                ('created_at', models.DateTimeField()),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("page", "Page"), ("post", "Post"), ("settings", "Settings")], max_length=10
+                    ),
+                ),
+                ("entry_id", models.UUIDField()),
+                ("version", models.PositiveIntegerField()),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("created", "Created"),
+                            ("updated", "Updated"),
+                            ("deleted", "Deleted"),
+                            ("restored", "Restored"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("values", models.JSONField()),
+                ("created_at", models.DateTimeField()),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-version'],
-                'constraints': [models.UniqueConstraint(fields=('entry_id', 'version'), name='one_revision_per_version')],
+                "ordering": ["-version"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("entry_id", "version"), name="one_revision_per_version")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SiteSettings',
+            name="SiteSettings",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('revision_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(editable=False)),
-                ('updated_at', models.DateTimeField(editable=False)),
-                ('site_name', models.CharField(max_length=200, validators=[django.core.validators.RegexValidator('^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]*\\Z', 'One line of text, without control characters.', code='control_character')])),
-                ('tagline', models.CharField(blank=True, max_length=200, validators=[django.core.validators.RegexValidator('^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]*\\Z', 'One line of text, without control characters.', code='control_character')])),
-                ('logo_url', models.CharField(blank=True, max_length=500, validators=[core.html.urls.validate_url], verbose_name='logo URL')),
-                ('footer_text', core.html.CleanHTMLField(blank=True, max_length=20000, validators=[django.core.validators.MaxLengthValidator(20000)])),
-                ('social_links', models.JSONField(blank=True, default=dict, validators=[content.validation.social_links])),
-                ('only', models.BooleanField(default=True, editable=False, unique=True)),
-                ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('updated_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                ("revision_id", models.UUIDField(editable=False)),
+                ("created_at", models.DateTimeField(editable=False)),
+                ("updated_at", models.DateTimeField(editable=False)),
+                (
+                    "site_name",
+                    models.CharField(
+                        max_length=200,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]*\\Z",
+                                "One line of text, without control characters.",
+                                code="control_character",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "tagline",
+                    models.CharField(
+                        blank=True,
+                        max_length=200,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]*\\Z",
+                                "One line of text, without control characters.",
+                                code="control_character",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "logo_url",
+                    models.CharField(
+                        blank=True, max_length=500, validators=[core.html.urls.validate_url], verbose_name="logo URL"
+                    ),
+                ),
+                (
+                    "footer_text",
+                    core.html.CleanHTMLField(
+                        blank=True, max_length=20000, validators=[django.core.validators.MaxLengthValidator(20000)]
+                    ),
+                ),
+                (
+                    "social_links",
+                    models.JSONField(blank=True, default=dict, validators=[content.validation.social_links]),
+                ),
+                ("only", models.BooleanField(default=True, editable=False, unique=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "updated_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'site settings',
-                'verbose_name_plural': 'site settings',
-                'permissions': [('publish_sitesettings', 'Can publish the site settings')],
-                'default_permissions': ('view', 'change'),
-                'constraints': [models.CheckConstraint(condition=models.Q(('only', True)), name='one_row_of_site_settings')],
+                "verbose_name": "site settings",
+                "verbose_name_plural": "site settings",
+                "permissions": [("publish_sitesettings", "Can publish the site settings")],
+                "default_permissions": ("view", "change"),
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("only", True)), name="one_row_of_site_settings")
+                ],
             },
         ),
     ]

@@ -1,7 +1,7 @@
-"""Idempotency-Key: a repeated POST gets the first answer again (api.md, Writing).
+"""Idempotency-Key: a repeated POST gets the first answer again.
 
 The row is written in the transaction of the verb. Two requests with one key at the same time: the second waits on the
-unique index until the first has ended, and then finds its answer, or, where the first was refused, does the work itself.
+unique index until the first has ended, and then finds its answer, or, if the first was refused, does the work itself.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Pages of a list: the envelope and the Link headers (api.md, Lists; RFC 8288)."""
+"""Pages of a list: the envelope and the Link headers (RFC 8288)."""
 
 from dataclasses import dataclass
 from typing import Any

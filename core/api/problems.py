@@ -1,4 +1,4 @@
-"""One handler at the edge turns refusals into RFC 9457 problem bodies (api.md, Shape)."""
+"""One handler at the edge turns refusals into RFC 9457 problem bodies."""
 
 import logging
 import sys

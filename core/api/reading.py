@@ -1,8 +1,8 @@
 """Views that are no viewsets and only answer questions: other methods are refused as everywhere else."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Concatenate
+from typing import Any, Concatenate
 
 from django.http import HttpRequest, HttpResponse
 
@@ -13,8 +13,8 @@ ALLOWED = ("GET", "HEAD", "OPTIONS")
 
 
 def read_only[**P](
-    view: Callable[Concatenate[HttpRequest, P], Awaitable[HttpResponse]],
-) -> Callable[Concatenate[HttpRequest, P], Awaitable[HttpResponse]]:
+    view: Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponse]],
+) -> Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponse]]:
     @wraps(view)
     async def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if request.method == "OPTIONS":

@@ -12,8 +12,10 @@ Schema = dict[str, Any]
 
 # Patterns that every dialect of regular expressions reads alike.
 CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
-LINE = rf"^[^{CONTROLS}]*$"
-LINE_WITH_TEXT = rf"^[^{CONTROLS}]*[^{CONTROLS}\s][^{CONTROLS}]*$"
+BLANKS = r"[\s\x1c-\x1f\x85]*"  # around a text, where they are taken off
+NAME = rf"^[^{CONTROLS}]*[^{CONTROLS}\s][^{CONTROLS}]*$"
+LINE = rf"^{BLANKS}[^{CONTROLS}]*{BLANKS}$"
+LINE_WITH_TEXT = rf"^{BLANKS}[^{CONTROLS}]*[^{CONTROLS}\s][^{CONTROLS}]*{BLANKS}$"
 TEXT = r"^[^\x00]*$"
 WITH_TEXT = r"^[^\x00]*[^\x00\s][^\x00]*$"
 SLUG = slugs.PATTERN.removesuffix(r"\Z") + "$"

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 
 class StrictInput(serializers.Serializer[Any]):
-    """Refuses unknown fields. The names in ``Meta.read_only`` are accepted and ignored: what was read can be sent back."""
+    """Refuses unknown fields. ``read_only_names`` are accepted and ignored, so that what was read can be sent back."""
 
     read_only_names: tuple[str, ...] = ()
 

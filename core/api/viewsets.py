@@ -2,7 +2,7 @@
 
 Every API view is a coroutine. An action is an ordinary function: it runs in one hop, in one thread with one database
 connection, authenticated, and, when it writes, in one transaction together with its Idempotency-Key. The order of
-refusals is the contract's: 429, 405, 401, 403/404, 415, 400, 422, 412, 409 (api.md, Shape).
+refusals is the contract's: 429, 405, 401, 403/404, 415, 400, 422, 412, 409 (docs/api/guide.md).
 """
 
 from collections.abc import Callable
@@ -94,7 +94,9 @@ class AsyncViewSet(viewsets.GenericViewSet[Any]):
                 request.user, request.auth = found  # type: ignore[attr-defined]
                 return
 
-    def input(self, request: HttpRequest, serializer: type[serializers.Serializer[Any]], **kwargs: Any) -> dict[str, Any]:
+    def input(
+        self, request: HttpRequest, serializer: type[serializers.Serializer[Any]], **kwargs: Any
+    ) -> dict[str, Any]:
         """The validated body. Call it after the right was checked, so that 403 and 404 come before 415, 400 and 422."""
         checked = serializer(data=parsing.json_body(request), **kwargs)
         if not checked.is_valid():

@@ -6,141 +6,192 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Publication',
+            name="Publication",
             fields=[
-                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('page', 'Page'), ('post', 'Post'), ('settings', 'Settings')], max_length=10)),
-                ('entry_id', models.UUIDField()),
-                ('revision_id', models.UUIDField()),
-                ('slug', models.CharField(blank=True, max_length=200)),
-                ('content', models.JSONField()),
-                ('entry_created_at', models.DateTimeField()),
-                ('published_at', models.DateTimeField()),
-                ('live_from', models.DateTimeField()),
-                ('live_until', models.DateTimeField(blank=True, null=True)),
-                ('published_by', models.UUIDField(blank=True, null=True)),
-                ('closed_by', models.UUIDField(blank=True, null=True)),
+                ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("page", "Page"), ("post", "Post"), ("settings", "Settings")], max_length=10
+                    ),
+                ),
+                ("entry_id", models.UUIDField()),
+                ("revision_id", models.UUIDField()),
+                ("slug", models.CharField(blank=True, max_length=200)),
+                ("content", models.JSONField()),
+                ("entry_created_at", models.DateTimeField()),
+                ("published_at", models.DateTimeField()),
+                ("live_from", models.DateTimeField()),
+                ("live_until", models.DateTimeField(blank=True, null=True)),
+                ("published_by", models.UUIDField(blank=True, null=True)),
+                ("closed_by", models.UUIDField(blank=True, null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='LiveTag',
+            name="LiveTag",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('page', 'Page'), ('post', 'Post'), ('settings', 'Settings')], max_length=10)),
-                ('tag', models.CharField(max_length=50)),
-                ('created_at', models.DateTimeField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("page", "Page"), ("post", "Post"), ("settings", "Settings")], max_length=10
+                    ),
+                ),
+                ("tag", models.CharField(max_length=50)),
+                ("created_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Slug',
+            name="Slug",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('page', 'Page'), ('post', 'Post'), ('settings', 'Settings')], max_length=10)),
-                ('slug', models.CharField(max_length=200)),
-                ('state', models.CharField(choices=[('working', 'Working'), ('live', 'Live'), ('old', 'Old')], max_length=10)),
-                ('entry_id', models.UUIDField(blank=True, null=True)),
-                ('redirect_to', models.UUIDField(blank=True, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("page", "Page"), ("post", "Post"), ("settings", "Settings")], max_length=10
+                    ),
+                ),
+                ("slug", models.CharField(max_length=200)),
+                (
+                    "state",
+                    models.CharField(choices=[("working", "Working"), ("live", "Live"), ("old", "Old")], max_length=10),
+                ),
+                ("entry_id", models.UUIDField(blank=True, null=True)),
+                ("redirect_to", models.UUIDField(blank=True, null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='LiveEntry',
+            name="LiveEntry",
             fields=[
-                ('publication', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='projection', serialize=False, to='delivery.publication')),
-                ('kind', models.CharField(choices=[('page', 'Page'), ('post', 'Post'), ('settings', 'Settings')], max_length=10)),
-                ('entry_id', models.UUIDField()),
-                ('revision_id', models.UUIDField()),
-                ('slug', models.CharField(blank=True, max_length=200)),
-                ('title_key', models.BinaryField()),
-                ('author', models.CharField(blank=True, max_length=200)),
-                ('search_text', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('published_at', models.DateTimeField()),
-                ('live_from', models.DateTimeField()),
-                ('live_until', models.DateTimeField(blank=True, null=True)),
-                ('summary', models.TextField()),
-                ('detail', models.TextField()),
+                (
+                    "publication",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="projection",
+                        serialize=False,
+                        to="delivery.publication",
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("page", "Page"), ("post", "Post"), ("settings", "Settings")], max_length=10
+                    ),
+                ),
+                ("entry_id", models.UUIDField()),
+                ("revision_id", models.UUIDField()),
+                ("slug", models.CharField(blank=True, max_length=200)),
+                ("title_key", models.BinaryField()),
+                ("author", models.CharField(blank=True, max_length=200)),
+                ("search_text", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                ("published_at", models.DateTimeField()),
+                ("live_from", models.DateTimeField()),
+                ("live_until", models.DateTimeField(blank=True, null=True)),
+                ("summary", models.TextField()),
+                ("detail", models.TextField()),
             ],
         ),
         migrations.AddIndex(
-            model_name='publication',
-            index=models.Index(fields=['entry_id', 'live_from'], name='publication_by_entry'),
+            model_name="publication",
+            index=models.Index(fields=["entry_id", "live_from"], name="publication_by_entry"),
         ),
         migrations.AddConstraint(
-            model_name='publication',
-            constraint=models.UniqueConstraint(condition=models.Q(('live_until', None)), fields=('kind', 'entry_id'), name='one_open_publication_per_entry'),
+            model_name="publication",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("live_until", None)),
+                fields=("kind", "entry_id"),
+                name="one_open_publication_per_entry",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='publication',
-            constraint=models.CheckConstraint(condition=models.Q(('live_until', None), ('live_until__gte', models.F('live_from')), _connector='OR'), name='publication_ends_after_its_start'),
+            model_name="publication",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("live_until", None), ("live_until__gte", models.F("live_from")), _connector="OR"),
+                name="publication_ends_after_its_start",
+            ),
         ),
         migrations.AddIndex(
-            model_name='slug',
-            index=models.Index(fields=['entry_id'], name='slug_by_entry'),
+            model_name="slug",
+            index=models.Index(fields=["entry_id"], name="slug_by_entry"),
         ),
         migrations.AddConstraint(
-            model_name='slug',
-            constraint=models.UniqueConstraint(fields=('kind', 'slug'), name='slug_unique_within_its_kind'),
+            model_name="slug",
+            constraint=models.UniqueConstraint(fields=("kind", "slug"), name="slug_unique_within_its_kind"),
         ),
         migrations.AddConstraint(
-            model_name='slug',
-            constraint=models.UniqueConstraint(fields=('kind', 'entry_id', 'state'), name='one_slug_per_entry_and_state'),
+            model_name="slug",
+            constraint=models.UniqueConstraint(
+                fields=("kind", "entry_id", "state"), name="one_slug_per_entry_and_state"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='slug',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('entry_id', None), ('redirect_to__isnull', False), ('state', 'old')), models.Q(('entry_id__isnull', False), ('state', 'working')), models.Q(('entry_id__isnull', False), ('redirect_to', None), ('state', 'live')), _connector='OR'), name='slug_holder_fits_its_state'),
+            model_name="slug",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("entry_id", None), ("redirect_to__isnull", False), ("state", "old")),
+                    models.Q(("entry_id__isnull", False), ("state", "working")),
+                    models.Q(("entry_id__isnull", False), ("redirect_to", None), ("state", "live")),
+                    _connector="OR",
+                ),
+                name="slug_holder_fits_its_state",
+            ),
         ),
         migrations.AddField(
-            model_name='livetag',
-            name='entry',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tag_rows', to='delivery.liveentry'),
+            model_name="livetag",
+            name="entry",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="tag_rows", to="delivery.liveentry"
+            ),
         ),
         migrations.AddIndex(
-            model_name='liveentry',
-            index=models.Index(fields=['kind', 'slug'], name='live_by_slug'),
+            model_name="liveentry",
+            index=models.Index(fields=["kind", "slug"], name="live_by_slug"),
         ),
         migrations.AddIndex(
-            model_name='liveentry',
-            index=models.Index(fields=['entry_id'], name='live_by_entry'),
+            model_name="liveentry",
+            index=models.Index(fields=["entry_id"], name="live_by_entry"),
         ),
         migrations.AddIndex(
-            model_name='liveentry',
-            index=models.Index(fields=['kind', '-created_at', 'entry_id'], name='live_by_creation'),
+            model_name="liveentry",
+            index=models.Index(fields=["kind", "-created_at", "entry_id"], name="live_by_creation"),
         ),
         migrations.AddIndex(
-            model_name='liveentry',
-            index=models.Index(fields=['kind', '-updated_at', 'entry_id'], name='live_by_update'),
+            model_name="liveentry",
+            index=models.Index(fields=["kind", "-updated_at", "entry_id"], name="live_by_update"),
         ),
         migrations.AddIndex(
-            model_name='liveentry',
-            index=models.Index(fields=['kind', '-published_at', 'entry_id'], name='live_by_publication'),
+            model_name="liveentry",
+            index=models.Index(fields=["kind", "-published_at", "entry_id"], name="live_by_publication"),
         ),
         migrations.AddIndex(
-            model_name='liveentry',
-            index=models.Index(fields=['kind', 'title_key', 'entry_id'], name='live_by_title'),
+            model_name="liveentry",
+            index=models.Index(fields=["kind", "title_key", "entry_id"], name="live_by_title"),
         ),
         migrations.AddIndex(
-            model_name='liveentry',
-            index=models.Index(fields=['kind', 'author', '-created_at', 'entry_id'], name='live_by_author'),
+            model_name="liveentry",
+            index=models.Index(fields=["kind", "author", "-created_at", "entry_id"], name="live_by_author"),
         ),
         migrations.AddIndex(
-            model_name='liveentry',
-            index=models.Index(fields=['kind', 'live_from'], name='live_by_start'),
+            model_name="liveentry",
+            index=models.Index(fields=["kind", "live_from"], name="live_by_start"),
         ),
         migrations.AddIndex(
-            model_name='liveentry',
-            index=models.Index(condition=models.Q(('live_until__isnull', False)), fields=['kind', 'live_until'], name='live_by_end'),
+            model_name="liveentry",
+            index=models.Index(
+                condition=models.Q(("live_until__isnull", False)), fields=["kind", "live_until"], name="live_by_end"
+            ),
         ),
         migrations.AddIndex(
-            model_name='livetag',
-            index=models.Index(fields=['kind', 'tag', '-created_at', 'entry'], name='live_tag_newest_first'),
+            model_name="livetag",
+            index=models.Index(fields=["kind", "tag", "-created_at", "entry"], name="live_tag_newest_first"),
         ),
     ]

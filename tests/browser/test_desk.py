@@ -87,7 +87,7 @@ def test_the_enter_key_never_publishes(editor: Editor) -> None:
         page.get_by_label("Title").fill("Words in progress")
         page.get_by_label("Title").press("Enter")
 
-    assert page.get_by_text("Visitors do not see your latest changes yet.").is_visible()
+    assert page.get_by_text("Visitors do not see the latest changes yet.").is_visible()
     assert ("Public words" in editor.posts(), "Words in progress" in editor.posts()) == (True, False)
 
 

@@ -11,9 +11,7 @@ from tests.factories import make_user
 
 def make_post(*, published: bool = True, by: User | None = None, **values: Any) -> BlogPost:
     writer = by or make_user("admin")
-    return saving.save_new(
-        BlogPost, {"title": "A post", **values}, published=published, by=writer, now=clock.now()
-    )
+    return saving.save_new(BlogPost, {"title": "A post", **values}, published=published, by=writer, now=clock.now())
 
 
 def make_page(*, published: bool = True, by: User | None = None, **values: Any) -> Page:

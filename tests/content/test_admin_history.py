@@ -48,8 +48,8 @@ def test_the_history_tells_who_changed_what_and_when_it_was_public(desk: Desk) -
         ("created", "Editor"),
     ]
     assert {one.field: [(piece.mark, piece.text) for piece in one.pieces] for one in newest.differences} == {
-        "title": [("…", ""), ("-", "One"), ("+", "Two")],
-        "body": [("…", ""), (" ", "<p>same</p>"), ("-", "<p>old</p>"), ("+", "<p>new</p>")],
+        "title": [("-", "One"), ("+", "Two")],
+        "body": [(" ", "<p>same</p>"), ("-", "<p>old</p>"), ("+", "<p>new</p>")],
     }
     assert (newest.is_present, newest.is_live, first.is_present, first.is_live) == (True, False, False, True)
     assert [(stretch.published_by, stretch.publication.live_until) for stretch in first.stretches] == [("Editor", None)]
@@ -78,7 +78,7 @@ def test_a_long_history_has_pages_and_costs_the_same_for_each(desk: Desk) -> Non
         list(range(12, 2, -1)),
         [2, 1],
     )
-    assert [piece.text for piece in first[-1].differences[0].pieces[1:]] == ["Title 2", "Title 3"]
+    assert [piece.text for piece in first[-1].differences[0].pieces] == ["Title 2", "Title 3"]
     assert len(queries) == 9
 
 
@@ -209,6 +209,14 @@ def test_only_fields_that_differ_are_listed() -> None:
     assert [one.field for one in differences(before, after)] == ["tags", "links", "new", "gone"]
 
 
+def test_what_is_the_same_in_the_middle_is_left_out() -> None:
+    same = "<p>same</p>" * 9
+
+    (one,) = differences({"body": f"<p>a</p>{same}<p>b</p>"}, {"body": f"<p>A</p>{same}<p>B</p>"})
+
+    assert "".join(piece.mark for piece in one.pieces) == "-+ … -+"
+
+
 def test_very_long_texts_are_not_compared() -> None:
     before = {"body": "<p>x</p>" * (MAX_PIECES + 1)}
 
@@ -220,4 +228,4 @@ def test_very_long_texts_are_not_compared() -> None:
 def test_a_field_that_became_empty() -> None:
     (one,) = differences({"excerpt": "words"}, {"excerpt": ""})
 
-    assert one.pieces == (Piece("…", ""), Piece("-", "words"))
+    assert one.pieces == (Piece("-", "words"),)

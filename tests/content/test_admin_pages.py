@@ -1,6 +1,7 @@
 """The first page, the editor, and what browsers are told."""
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from content import drafts, saving
+from content.admin import dashboard
 from content.admin.editor import keeps
 from content.models import BlogPost
 from core import clock
@@ -48,6 +50,18 @@ def test_the_first_page_shows_what_waits_and_what_happened() -> None:
         ("Posts published", 1),
         ("Pages published", 1),
     ]
+
+
+def test_of_much_that_was_written_the_first_page_shows_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboard, "LOOKED_AT", 2)
+    desk = Desk(make_user("admin"))
+    for title in ("First", "Second", "Third"):
+        make_post(title=title, by=desk.user, published=False)
+        time.sleep(0.002)  # ids know milliseconds
+
+    context = desk.get("index").context
+
+    assert (titles(context["recent"]), titles(context["waiting"])) == (["Third", "Second"], ["Third", "Second"])
 
 
 def test_those_who_may_publish_see_what_others_left_waiting() -> None:

@@ -94,6 +94,14 @@ def test_each_role_gets_the_buttons_it_may_press() -> None:
     assert buttons("author", public) == []
 
 
+def test_who_may_only_look_sees_the_text_as_visitors_do() -> None:
+    post = make_post(body="<p>Hello <em>there</em></p>", tags=["a", "<b>"])
+    page = Desk(make_user("author")).get("blogpost_change", post.pk).content.decode()
+
+    assert "<p>Hello <em>there</em></p>" in page
+    assert ("a, &lt;b&gt;" in page, "You may look at this, but not change it." in page) == (True, True)
+
+
 def test_a_role_that_has_no_button_has_no_way_around_it() -> None:
     post, drafted = make_post(title="Before"), make_post(title="Draft", published=False)
     binned = make_post(title="Binned")

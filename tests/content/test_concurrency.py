@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from threading import Barrier
 from typing import Any
 
@@ -102,10 +103,14 @@ def test_without_a_version_the_last_writer_wins_whole_and_every_write_is_in_the_
     post.refresh_from_db()
     public = Api().get("/posts/hello").json()
     assert post.title[1:] == post.excerpt[1:] == public["title"][1:] == public["excerpt"][1:]
-    assert {one.values["title"] for one in Revision.objects.filter(entry_id=post.pk)} >= {f"T{n}" for n in range(AT_ONCE)}
-    periods = list(Publication.objects.filter(entry_id=post.pk).order_by("live_from", "pk").values_list("live_from", "live_until"))
+    assert {one.values["title"] for one in Revision.objects.filter(entry_id=post.pk)} >= {
+        f"T{n}" for n in range(AT_ONCE)
+    }
+    periods = list(
+        Publication.objects.filter(entry_id=post.pk).order_by("live_from", "pk").values_list("live_from", "live_until")
+    )
     assert [end for _, end in periods].count(None) == 1
-    assert all(end is not None and end <= later[0] for (_, end), later in zip(periods, periods[1:], strict=False))
+    assert all(end is not None and end <= later[0] for (_, end), later in pairwise(periods))
 
 
 def test_a_deleted_post_does_not_come_back(token: str) -> None:

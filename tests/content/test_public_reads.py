@@ -32,7 +32,12 @@ def test_a_published_post_is_read_by_slug_and_by_id(api: Api) -> None:
         "id", "title", "slug", "excerpt", "body", "author", "featured_image_url", "tags",
         "published", "published_at", "created_at", "updated_at",
     ]  # fmt: skip
-    assert (shape["id"], shape["body"], shape["tags"], shape["published"]) == (str(post.pk), "<p>Hi</p>", ["b", "a"], True)
+    assert (shape["id"], shape["body"], shape["tags"], shape["published"]) == (
+        str(post.pk),
+        "<p>Hi</p>",
+        ["b", "a"],
+        True,
+    )
     assert all(TIME.fullmatch(shape[name]) for name in ("published_at", "created_at", "updated_at"))
 
 
@@ -47,7 +52,11 @@ def test_a_page_has_its_own_fields(api: Api) -> None:
 
     shape = api.get("/pages/about").json()
 
-    assert (shape["meta_title"], shape["meta_description"], shape["og_image_url"]) == ("About us", "Who we are", "/og.png")
+    assert (shape["meta_title"], shape["meta_description"], shape["og_image_url"]) == (
+        "About us",
+        "Who we are",
+        "/og.png",
+    )
     assert "created_by" not in shape and "status" not in shape
 
 
@@ -230,7 +239,9 @@ def test_a_slug_that_moved_answers_301_while_its_target_is_public(api: Api) -> N
     assert api.get("/posts/hello").status_code == 404
 
 
-@pytest.mark.parametrize("key", ["nothing", "Hello", "hello%00", "%ff", "a" * 201, "0198c000-0000-7000-8000-000000000000"])
+@pytest.mark.parametrize(
+    "key", ["nothing", "Hello", "hello%00", "%ff", "a" * 201, "0198c000-0000-7000-8000-000000000000"]
+)
 def test_what_is_not_there_is_404(api: Api, key: str) -> None:
     make_post(title="Hello")
 

@@ -233,7 +233,11 @@ def test_an_author_deletes_an_own_draft_but_not_what_is_public(api: Api, admin: 
 
 
 def test_settings_are_changed_and_public_at_once(api: Api, admin: str) -> None:
-    body = {"site_name": "Stitch", "footer_text": "<p>Bye<script>x</script></p>", "social_links": {"Chat": "https://example.com/c"}}
+    body = {
+        "site_name": "Stitch",
+        "footer_text": "<p>Bye<script>x</script></p>",
+        "social_links": {"Chat": "https://example.com/c"},
+    }
 
     answer = api.put("/settings", body, token=admin).json()
 
@@ -242,7 +246,9 @@ def test_settings_are_changed_and_public_at_once(api: Api, admin: str) -> None:
         "Stitch", "<p>Bye</p>", {"Chat": "https://example.com/c"},
     )  # fmt: skip
     assert answer["sanitised"] == [{"field": "footer_text", "removed": ["<script>"]}]
-    assert api.patch("/settings?draft=true", {"tagline": "Later"}, token=admin).json()["has_unpublished_changes"] is True
+    assert (
+        api.patch("/settings?draft=true", {"tagline": "Later"}, token=admin).json()["has_unpublished_changes"] is True
+    )
     assert api.get("/settings").json()["tagline"] == ""
 
 
@@ -364,7 +370,9 @@ def test_every_save_appends_a_revision_with_who_and_when(api: Api) -> None:
 
 
 def test_pages_and_posts_may_share_a_slug(api: Api, admin: str) -> None:
-    responses = [api.post(path, {"title": "x", "slug": "same", "published": True}, token=admin) for path in ("/pages", "/posts")]
+    responses = [
+        api.post(path, {"title": "x", "slug": "same", "published": True}, token=admin) for path in ("/pages", "/posts")
+    ]
 
     assert [response.status_code for response in responses] == [201, 201]
 
@@ -407,7 +415,10 @@ def test_the_verbs_check_the_right_themselves() -> None:
     ):
         with pytest.raises(rights.NotYours):
             refused()
-    assert (Publication.objects.not_over().filter(kind="post").count(), BlogPost.objects.filter(title="x").count()) == (1, 0)
+    assert (Publication.objects.not_over().filter(kind="post").count(), BlogPost.objects.filter(title="x").count()) == (
+        1,
+        0,
+    )
 
 
 def test_a_private_change_through_the_verb_stays_private() -> None:

@@ -11,7 +11,7 @@ import pytest
 from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
-from core import asgi
+from core import asgi, errors
 from core.asgi import Lane, Lanes, LeanHandler
 from core.middleware import unread_request
 
@@ -34,7 +34,13 @@ def ask(
         async def send(message: Any) -> None:
             sent.append(message)
 
-        scope = {"type": "http", "method": method, "path": path, "query_string": query, "headers": [(b"host", b"testserver")]}
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "query_string": query,
+            "headers": [(b"host", b"testserver")],
+        }
         await handler(scope, receive, send)
         headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
         return sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:])
@@ -60,11 +66,14 @@ def test_django_has_not_changed_what_we_replaced() -> None:
     """When this fails, compare the new ``handle`` with ``core.asgi`` and then set the new hash."""
     source = inspect.getsource(ASGIHandler.handle) + inspect.getsource(ASGIHandler.__call__)
 
-    assert hashlib.sha256(source.encode()).hexdigest() == "772f4f45adeef93fcaa839c77b03fbfe6ed335daf7df5c8c9539ab7062a009db"
+    assert (
+        hashlib.sha256(source.encode()).hexdigest()
+        == "772f4f45adeef93fcaa839c77b03fbfe6ed335daf7df5c8c9539ab7062a009db"
+    )
 
 
 def test_a_body_arrives_whole() -> None:
-    assert ask(handler_of(echo), body=[b"ab", b"cd"], method="POST") [::2] == (200, b"abcd")
+    assert ask(handler_of(echo), body=[b"ab", b"cd"], method="POST")[::2] == (200, b"abcd")
 
 
 def test_a_body_over_the_limit_is_413_whether_its_length_was_told_or_not() -> None:
@@ -159,7 +168,7 @@ def test_requests_wait_for_a_lane_in_order_and_not_for_ever(monkeypatch: pytest.
         giving_up = late.submit(_thread_name)
         try:
             await asyncio.wrap_future(giving_up)
-        except Exception as error:
+        except errors.Unavailable as error:
             waiter.release(None)
             return name, type(error).__name__
         return name, "served"

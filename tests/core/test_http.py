@@ -53,7 +53,10 @@ def test_the_first_refusal_of_the_contracts_order_answers(api: Api) -> None:
     assert put(admin, body={"title": "x"}) == 412
 
 
-@pytest.mark.parametrize("path", ["//nothing", "//api/v1/nothing", "//api/v1/posts/a/b", "//api", "//.env", "//wp-login.php"])
+@pytest.mark.parametrize(
+    "path",
+    ["//nothing", "//api/v1/nothing", "//api/v1/posts/a/b", "//api", "//.env", "//wp-login.php", "//administrator"],
+)
 def test_unknown_paths_are_problems_too(api: Api, path: str) -> None:
     response = api.get(path)
 
@@ -128,7 +131,9 @@ def test_every_answer_carries_the_security_headers(api: Api, path: str) -> None:
 def test_an_unknown_host_is_400(api: Api, settings: object, debug: bool) -> None:
     settings.DEBUG = debug  # type: ignore[attr-defined]
 
-    responses = [api.get("/posts", headers={"Host": host}) for host in ("evil.example", "bad host", "localhost.evil.example")]
+    responses = [
+        api.get("/posts", headers={"Host": host}) for host in ("evil.example", "bad host", "localhost.evil.example")
+    ]
 
     assert [(one.status_code, one["Content-Type"]) for one in responses] == [(400, "application/problem+json")] * 3
 

@@ -17,7 +17,8 @@ def test_a_line_in_production_is_one_json_object() -> None:
 
     line = json.loads(text)
     assert "\n" not in text
-    assert {name: line[name] for name in ("level", "message", "request_id", "method", "path", "status", "ms", "user")} == {
+    names = ("level", "message", "request_id", "method", "path", "status", "ms", "user")
+    assert {name: line[name] for name in names} == {
         "level": "info", "message": "GET /x", "request_id": "r1",
         "method": "GET", "path": "/x", "status": 200, "ms": 1.5, "user": None,
     }  # fmt: skip

@@ -60,7 +60,13 @@ def test_a_pair_of_surrogates_is_a_letter(api: Api) -> None:
 
 @pytest.mark.parametrize(
     "content_type",
-    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "application/json; charset=latin-1"],
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "",
+        "application/json; charset=latin-1",
+    ],
 )
 def test_other_media_types_are_415(api: Api, content_type: str) -> None:
     token = token_for(make_user("author"))
@@ -71,7 +77,13 @@ def test_other_media_types_are_415(api: Api, content_type: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [("/posts?q=%00", 400), ("/posts?q=%ff", 400), ("/posts?%00=1", 400), ("/posts?" + "&".join(f"a{n}=1" for n in range(60)), 400)]
+    ("path", "status"),
+    [
+        ("/posts?q=%00", 400),
+        ("/posts?q=%ff", 400),
+        ("/posts?%00=1", 400),
+        ("/posts?" + "&".join(f"a{n}=1" for n in range(60)), 400),
+    ],
 )
 def test_a_query_that_cannot_be_read_is_400(api: Api, path: str, status: int) -> None:
     assert api.get(path).status_code == status

@@ -30,7 +30,8 @@ def test_a_statement_of_a_request_is_bounded_and_one_of_a_command_is_not() -> No
 
 
 def test_the_bound_ends_a_statement() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 50")
+
     with pytest.raises(OperationalError, match="statement timeout"), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = 50")
         sleep(5)

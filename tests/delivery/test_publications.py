@@ -119,7 +119,13 @@ def test_the_database_holds_the_rules(entry: UUID) -> None:
             Publication.objects.filter(pk=open_one.pk).update(**changes)
     with pytest.raises(IntegrityError), transaction.atomic():
         Publication.objects.create(
-            kind="page", entry_id=entry, revision_id=uuid7(), content={}, entry_created_at=now, published_at=now, live_from=now
+            kind="page",
+            entry_id=entry,
+            revision_id=uuid7(),
+            content={},
+            entry_created_at=now,
+            published_at=now,
+            live_from=now,
         )
     with pytest.raises(IntegrityError), transaction.atomic():
         Slug.objects.create(kind="page", slug="about", state=SlugState.WORKING, entry_id=uuid7())

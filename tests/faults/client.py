@@ -40,21 +40,26 @@ class Answer:
         return code
 
 
+def connection_to(port: int, source: str = "") -> HTTPConnection:
+    return HTTPConnection(HOST, port, timeout=PATIENCE, source_address=(source, 0) if source else None)
+
+
 @dataclass(frozen=True)
 class Client:
-    """One connection per request, so that every worker gets its share."""
+    """One connection per request, so that every worker gets its share; or ``kept``, for one thread."""
 
     port: int
     token: str = ""
     source: str = ""  # the address to come from
+    kept: HTTPConnection | None = None
 
     def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
         """A path that starts with ``//`` is taken as it is, less one slash; any other is below /api/v1."""
         started = time.monotonic()
-        source = (self.source, 0) if self.source else None
-        connection = HTTPConnection(HOST, self.port, timeout=PATIENCE, source_address=source)
+        connection = self.kept or connection_to(self.port, self.source)
         try:
-            connection.connect()
+            if connection.sock is None:
+                connection.connect()
         except OSError as error:
             raise NotConnected(str(error)) from error
         try:
@@ -63,9 +68,11 @@ class Client:
             response = connection.getresponse()
             content = response.read()
         except (OSError, HTTPException) as error:
+            connection.close()
             raise Dropped(f"{method} {path}: {error!r}") from error
         finally:
-            connection.close()
+            if self.kept is None:
+                connection.close()
         names = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, names, content, time.monotonic() - started)
 

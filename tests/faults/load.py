@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import Any
 
-from tests.faults.client import Answer, Client, Dropped, NotConnected, slowest, statuses
+from tests.faults.client import Answer, Client, Dropped, NotConnected, connection_to, slowest, statuses
 
 PAUSE = 0.02  # after a refusal: nobody hammers a server that is away
 GONE = None  # the state of a post that was deleted
@@ -139,13 +139,14 @@ class Load:
 
     @contextmanager
     def running(
-        self, site_port: int, token: str, *, writers: int = 4, readers: int = 2, name: str = "w"
+        self, site_port: int, token: str, *, writers: int = 4, readers: int = 2, keepers: int = 0, name: str = "w"
     ) -> Iterator[None]:
-        """Writers and readers work until the block is left, and have ended then."""
+        """Writers and readers work until the block is left, and have ended then. Keepers read over one connection."""
         stopped = Event()
         client = Client(site_port, token=token)
         started: list[Worker] = [Writer(client, stopped, f"{name}{number}") for number in range(writers)]
         started += [Reader(Client(site_port), stopped) for _ in range(readers)]
+        started += [Reader(Client(site_port, kept=connection_to(site_port)), stopped) for _ in range(keepers)]
         self.workers += started
         for worker in started:
             worker.start()

@@ -48,7 +48,7 @@ def test_kill_9_of_every_process_during_writes_loses_nothing_that_was_acknowledg
         back.append(site.start())
 
     tell(f"{load.summary()}; served again after {', '.join(f'{seconds:.2f}' for seconds in back)} s")
-    assert len(load.posts) > 10 * ROUNDS
+    assert len(load.posts) > 5 * ROUNDS
     assert load.lost(Client(site.port, token=token), site.visitor) == []
     assert site.contradictions() == []
     assert max(back) <= BACK_SECONDS
@@ -130,7 +130,7 @@ def test_used_refresh_tokens_stay_refused_and_valid_ones_stay_valid_over_a_resta
 def test_sigterm_under_load_drops_no_accepted_request(site: Site, tell: Tell) -> None:
     load, token = Load(), site.log_in()["access_token"]
 
-    with load.running(site.port, token, writers=8, readers=8):
+    with load.running(site.port, token, writers=8, readers=8, keepers=8):
         time.sleep(2)
         site.master.terminate()
         asked = time.monotonic()

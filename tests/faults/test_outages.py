@@ -101,6 +101,16 @@ def test_without_postgresql_everything_is_503_soon_and_the_process_says_that_it_
     assert (editor.get(f"/posts/{post}").json()["title"], site.visitor.get("//readyz").status) == ("Before", 200)
 
 
+def test_a_restart_of_postgresql_between_two_requests_costs_nobody_an_answer(cluster: Cluster, site: Site) -> None:
+    seconds_to_recover(site)  # every lane has its connection
+
+    with down(cluster):
+        pass
+    answers = at_once(*[lambda: site.visitor.get("/posts")] * 60)
+
+    assert statuses(answers) == {200: 60}
+
+
 def test_the_admin_without_postgresql_is_503_without_a_trace(cluster: Cluster, site: Site) -> None:
     with down(cluster):
         desk = site.visitor.ask("GET", "//admin/", None, {"Cookie": f"sessionid={'x' * 32}"})

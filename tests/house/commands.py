@@ -1,4 +1,4 @@
-"""Runs our own programs as a stranger would: in a process of their own, with an environment that says only what we say."""
+"""Runs our own programs as a stranger would: in a process and with an environment of their own."""
 
 import os
 import subprocess

@@ -61,7 +61,7 @@ def test_postgresql_by_socket() -> None:
     "url", ["mysql://localhost/x", "stitch", "postgresql://localhost", "sqlite://", "sqlite:///:memory:"]
 )
 def test_anything_else_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="^it "):
+    with pytest.raises(ValueError, match=r"^it "):
         database.from_url(url, base=BASE)
 
 

@@ -40,7 +40,7 @@ class TestReaders:
     def test_a_refusal_names_the_variable_and_what_is_wanted(self, monkeypatch: pytest.MonkeyPatch, raw: str) -> None:
         monkeypatch.setenv("LANES", raw)
 
-        with pytest.raises(ImproperlyConfigured, match="^LANES must be a whole number from 1 to 9: "):
+        with pytest.raises(ImproperlyConfigured, match=r"^LANES must be a whole number from 1 to 9: "):
             env.integer("LANES", 5, low=1, high=9)
 
     def test_lists_are_parted_by_commas_and_trimmed(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,14 +52,14 @@ class TestReaders:
         monkeypatch.setenv("HASHER", "argon2")
 
         assert env.one_of("HASHER", "bcrypt", among=("bcrypt", "argon2")) == "argon2"
-        with pytest.raises(ImproperlyConfigured, match="^HASHER must be bcrypt or md5: "):
+        with pytest.raises(ImproperlyConfigured, match=r"^HASHER must be bcrypt or md5: "):
             env.one_of("HASHER", "bcrypt", among=("bcrypt", "md5"))
 
     @pytest.mark.parametrize("raw", ["5", "0/m", "5/x", "five/m", "5/m; DROP", "-1/m"])
     def test_rates_that_are_none(self, monkeypatch: pytest.MonkeyPatch, raw: str) -> None:
         monkeypatch.setenv("RATE", raw)
 
-        with pytest.raises(ImproperlyConfigured, match="^RATE must be a number and s, m, h or d"):
+        with pytest.raises(ImproperlyConfigured, match=r"^RATE must be a number and s, m, h or d"):
             env.rate("RATE", "5/m")
 
     def test_a_refused_address_is_not_repeated(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +114,7 @@ class TestOrigins:
     def test_anything_else_is_refused(self, monkeypatch: pytest.MonkeyPatch, raw: str) -> None:
         monkeypatch.setenv("ORIGINS", raw)
 
-        with pytest.raises(ImproperlyConfigured, match="^ORIGINS must be a comma-separated list of origins"):
+        with pytest.raises(ImproperlyConfigured, match=r"^ORIGINS must be a comma-separated list of origins"):
             env.origins("ORIGINS")
 
 

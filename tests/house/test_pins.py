@@ -1,12 +1,13 @@
 """What is installed is what is pinned, down to the last dependency's dependency."""
 
 import re
-from importlib.metadata import distributions
+from importlib.metadata import requires, version
+
+from packaging.requirements import Requirement
 
 from tests.house.commands import ROOT
 
 _PIN = re.compile(r"^([a-z0-9-]+)(\[[a-z0-9,-]+\])?==(\S+)")
-NOT_OURS = {"pip", "setuptools", "wheel"}
 
 
 def pins(name: str) -> dict[str, str]:
@@ -31,11 +32,31 @@ def test_every_dependency_of_the_server_says_why_it_is_there() -> None:
     assert [line for line in lines if "  # " not in line] == []
 
 
-def test_nothing_is_installed_that_is_not_pinned() -> None:
+def test_everything_that_is_brought_along_is_pinned_and_installed_as_pinned() -> None:
     pinned = pins("requirements.txt") | pins("requirements-dev.txt") | pins("constraints.txt")
-    installed = {plain(one.name): one.version for one in distributions() if plain(one.name) not in NOT_OURS}
+    reached = everything_below([*direct("requirements.txt"), *direct("requirements-dev.txt")])
 
-    assert {name: version for name, version in installed.items() if pinned.get(name) != version} == {}
+    assert {name: version(name) for name in reached if pinned.get(name) != version(name)} == {}
+
+
+def direct(name: str) -> list[Requirement]:
+    lines = (ROOT / name).read_text().splitlines()
+    return [Requirement(line.partition("#")[0].strip()) for line in lines if _PIN.match(line)]
+
+
+def everything_below(wanted: list[Requirement]) -> set[str]:
+    seen: set[tuple[str, frozenset[str]]] = set()
+    while wanted:
+        one = wanted.pop()
+        key = (plain(one.name), frozenset(one.extras))
+        if key not in seen:
+            seen.add(key)
+            wanted += [below for below in map(Requirement, requires(one.name) or []) if applies(below, one.extras)]
+    return {name for name, _ in seen}
+
+
+def applies(below: Requirement, extras: set[str]) -> bool:
+    return below.marker is None or any(below.marker.evaluate({"extra": extra}) for extra in {"", *extras})
 
 
 def test_no_file_names_the_place_that_packages_come_from() -> None:

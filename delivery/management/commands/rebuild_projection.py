@@ -8,7 +8,9 @@ from delivery import projection
 
 
 class Command(BaseCommand):
-    help = "Writes the rows that public reads use anew from the publications. Readers see the old ones until it is done."
+    help = (
+        "Writes the rows that public reads use anew from the publications. Readers see the old ones until it is done."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         with unhurried(), transaction.atomic():
