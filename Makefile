@@ -5,7 +5,7 @@ MANAGE = $(PYTHON_HERE) manage.py
 TEST = env -u DATABASE_URL -u REDIS_URL ENV_FILE= $(PYTHON_HERE) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve install install-dev test lint format types migrations clean
+.PHONY: help run serve install install-dev test faults lint format types migrations clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ install-dev: ## Make .venv with what tests and checks need as well
 
 test: install-dev ## Run the tests on SQLite (ARGS="-k publish" picks some)
 	@$(TEST) -m "not postgres and not server and not browser" $(ARGS)
+
+faults: install-dev ## Kill, freeze and crowd real servers, and look whether anything is lost (minutes)
+	@$(TEST) tests/faults -m server $(ARGS)
 
 lint: install-dev ## Check style and formatting
 	@$(PYTHON_HERE) -m ruff check . && $(PYTHON_HERE) -m ruff format --check .
