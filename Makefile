@@ -5,7 +5,7 @@ MANAGE = $(PYTHON_HERE) manage.py
 TEST = env -u DATABASE_URL -u REDIS_URL ENV_FILE= $(PYTHON_HERE) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve install install-dev test faults lint format types migrations clean
+.PHONY: help run serve install install-dev test faults lint format types migrations document clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,10 @@ types: install-dev ## Check the types
 
 migrations: install-dev ## Write the migrations that changed models need
 	@DEBUG=1 $(MANAGE) makemigrations
+
+document: install-dev ## Write docs/api/openapi.yaml and the example's types anew
+	@DEBUG=1 $(MANAGE) spectacular --file docs/api/openapi.yaml
+	@cd examples/sveltekit && npm ci --silent && npm run --silent types
 
 clean: ## Remove .venv, caches and collected files; data and secrets stay
 	@rm -rf .venv staticfiles .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis

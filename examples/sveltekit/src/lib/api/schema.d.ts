@@ -1784,7 +1784,7 @@ export interface operations {
                 q?: string;
                 /** @description Lists working copies in this status (`all`: in any), newest first, for those who may see drafts: 401 without a token, 403 without the right. */
                 status?: "draft" | "pending" | "scheduled" | "published" | "rejected" | "archived" | "all";
-                /** @description Exactly these fields and no others, separated by commas. With a token that may see drafts also `status`, `has_unpublished_changes`, `created_by`, `updated_by`; in lists together with `status`. */
+                /** @description Exactly these fields and no others, separated by commas. With a token that may see drafts also `status`, `has_unpublished_changes`, `created_by`, `updated_by` together with `status`. */
                 fields?: ("id" | "title" | "slug" | "body" | "meta_title" | "meta_description" | "og_image_url" | "published" | "published_at" | "created_at" | "updated_at")[];
             };
             header?: {
@@ -1870,7 +1870,7 @@ export interface operations {
     getPage: {
         parameters: {
             query?: {
-                /** @description Exactly these fields and no others, separated by commas. With a token that may see drafts also `status`, `has_unpublished_changes`, `created_by`, `updated_by`; in lists together with `status`. */
+                /** @description Exactly these fields and no others, separated by commas. With a token that may see drafts also `status`, `has_unpublished_changes`, `created_by`, `updated_by`. */
                 fields?: ("id" | "title" | "slug" | "body" | "meta_title" | "meta_description" | "og_image_url" | "published" | "published_at" | "created_at" | "updated_at")[];
             };
             header?: {
@@ -2066,7 +2066,7 @@ export interface operations {
                 per_page?: number;
                 /** @description By which field; `-` in front: descending. Equals are ordered by id. */
                 ordering?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "published_at" | "-published_at" | "title" | "-title";
-                /** @description Only posts with this text in title and excerpt, in any case. */
+                /** @description Only posts with this text in title or excerpt, in any case. */
                 q?: string;
                 /** @description Only posts with exactly this tag. */
                 tag?: string;
@@ -2074,7 +2074,7 @@ export interface operations {
                 author?: string;
                 /** @description Lists working copies in this status (`all`: in any), newest first, for those who may see drafts: 401 without a token, 403 without the right. */
                 status?: "draft" | "pending" | "scheduled" | "published" | "rejected" | "archived" | "all";
-                /** @description Exactly these fields and no others, separated by commas. With a token that may see drafts also `status`, `has_unpublished_changes`, `created_by`, `updated_by`; in lists together with `status`. */
+                /** @description Exactly these fields and no others, separated by commas. With a token that may see drafts also `status`, `has_unpublished_changes`, `created_by`, `updated_by` together with `status`. */
                 fields?: ("id" | "title" | "slug" | "excerpt" | "body" | "author" | "featured_image_url" | "tags" | "published" | "published_at" | "created_at" | "updated_at")[];
             };
             header?: {
@@ -2160,7 +2160,7 @@ export interface operations {
     getPost: {
         parameters: {
             query?: {
-                /** @description Exactly these fields and no others, separated by commas. With a token that may see drafts also `status`, `has_unpublished_changes`, `created_by`, `updated_by`; in lists together with `status`. */
+                /** @description Exactly these fields and no others, separated by commas. With a token that may see drafts also `status`, `has_unpublished_changes`, `created_by`, `updated_by`. */
                 fields?: ("id" | "title" | "slug" | "excerpt" | "body" | "author" | "featured_image_url" | "tags" | "published" | "published_at" | "created_at" | "updated_at")[];
             };
             header?: {
