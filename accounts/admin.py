@@ -9,19 +9,19 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts import activation
 from accounts.models import TokenFamily, User
 from core import errors
+from core.admin import ModelAdmin
 
 admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc] # unfold is not annotated
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     pass
 
 
@@ -30,7 +30,7 @@ class NewUserForm(UserCreationForm):  # type: ignore[misc] # unfold is not annot
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc] # unfold is not annotated
+class UserAdmin(DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
@@ -114,7 +114,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc] # unfold is 
 
 
 @admin.register(TokenFamily)
-class TokenFamilyAdmin(ModelAdmin):  # type: ignore[misc] # unfold is not annotated
+class TokenFamilyAdmin(ModelAdmin):
     list_display = ("user", "created_at", "rotated_at", "expires_at", "revoked_at", "address", "user_agent")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
     list_select_related = ("user",)

@@ -135,7 +135,7 @@ def test_a_deactivated_user_is_out_of_the_admin_at_once():
 
 def test_the_list_of_users_costs_the_same_for_one_and_for_many(django_assert_num_queries):
     client = browser(superuser())
-    queries = 7
+    queries = 6
     for _ in range(3):
         with django_assert_num_queries(queries):
             response = client.get(USERS)
@@ -327,7 +327,7 @@ def test_the_list_of_sessions_costs_the_same_for_one_and_for_many(django_assert_
     client = browser(superuser())
     for _ in range(3):
         pair_for(make_user())
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(4):
             response = client.get(SESSIONS)
 
     assert response.status_code == 200
