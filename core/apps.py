@@ -8,5 +8,5 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         from core import lookups, unhurried  # noqa: F401 - lookups registers itself
 
-        pre_migrate.connect(unhurried.before_migrate, dispatch_uid="core.unhurried")
-        post_migrate.connect(unhurried.after_migrate, dispatch_uid="core.unhurried")
+        pre_migrate.connect(unhurried.lift_bounds, dispatch_uid="core.unhurried")
+        post_migrate.connect(unhurried.restore_bounds, dispatch_uid="core.unhurried")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
@@ -12,35 +11,25 @@ BOUNDS = ("statement_timeout", "idle_in_transaction_session_timeout")
 @contextmanager
 def unhurried(using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
     """Inside, a statement may take as long as it takes."""
-    patience = lift_bounds(using)
+    lift_bounds(using)
     try:
         yield
     finally:
-        connection = connections[using]
-        if connection.vendor == "postgresql":
-            _execute(using, [f"RESET {name}" for name in BOUNDS])
-            connection.connection.patience = patience
+        restore_bounds(using)
 
 
-def lift_bounds(using: str) -> Any:
-    """For the rest of the connection's life; returns the patience it had (``core.postgresql``)."""
-    connection = connections[using]
-    if connection.vendor != "postgresql":
-        return None
-    _execute(using, [f"SET {name} = 0" for name in BOUNDS])
-    patience, connection.connection.patience = connection.connection.patience, None
-    return patience
+def lift_bounds(using: str, **_: object) -> None:
+    """Also connected to ``pre_migrate``: building an index on a large table takes minutes."""
+    if connections[using].vendor == "postgresql":
+        _execute(using, [f"SET {name} = 0" for name in BOUNDS])
+        connections[using].connection.patience = None
 
 
-def before_migrate(using: str, **_: object) -> None:
-    """Connected to ``pre_migrate``: building an index on a large table takes minutes."""
-    lift_bounds(using)
-
-
-def after_migrate(using: str, **_: object) -> None:
-    """Connected to ``post_migrate``: the next connection has its bounds again."""
-    if not connections[using].in_atomic_block:
-        connections[using].close()
+def restore_bounds(using: str, **_: object) -> None:
+    """Also connected to ``post_migrate``."""
+    if connections[using].vendor == "postgresql":
+        _execute(using, [f"RESET {name}" for name in BOUNDS])
+        connections[using].connection.patience = connections[using].connection.usual_patience
 
 
 def _execute(using: str, statements: list[str]) -> None:

@@ -15,6 +15,7 @@ PING_SECONDS = 2.0
 
 class Connection(psycopg.Connection):
     patience: float | None = None  # seconds; ``answer_timeout`` among the OPTIONS, where 0 is for ever
+    usual_patience: float | None = None  # to which ``core.unhurried`` returns
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Raises OperationalError when the answer does not come in time, and gives the connection up.
@@ -45,7 +46,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         patience = float(conn_params.pop("answer_timeout", 0))
         connection = super().get_new_connection(conn_params)
-        connection.patience = patience or None
+        connection.patience = connection.usual_patience = patience or None
         return connection
 
     def is_usable(self) -> bool:
