@@ -182,7 +182,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="liveentry",
-            index=models.Index(fields=["kind", "live_from"], name="live_by_start"),
+            index=models.Index(fields=["kind", "live_from", "live_until"], name="live_by_start"),
         ),
         migrations.AddIndex(
             model_name="liveentry",
