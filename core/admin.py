@@ -14,6 +14,9 @@ from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
 __all__ = ["ModelAdmin", "TextFilter", "TextInput", "Textarea", "display"]
 
 
+MAX_SEARCH = 100
+
+
 class ModelAdmin(UnfoldModelAdmin):  # type: ignore[misc] # unfold is not annotated
     """What every admin page of ours stands on."""
 
@@ -32,6 +35,11 @@ class ModelAdmin(UnfoldModelAdmin):  # type: ignore[misc] # unfold is not annota
             request, default_choices or [("", "Select action")], action_location=action_location
         )
         return choices
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """As much of the question as a question has; a thousand words would be a thousand conditions."""
+        found: tuple[Any, bool] = super().get_search_results(request, queryset, search_term[:MAX_SEARCH])
+        return found
 
     def page(self, name: str, *args: Any) -> str:
         """The address of one of this model's admin pages."""

@@ -21,8 +21,8 @@ from typing import IO, Any
 
 from asgiref.sync import ThreadSensitiveContext
 from django.conf import settings
-from django.core.exceptions import RequestAborted
-from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.core.exceptions import BadRequest, RequestAborted
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
@@ -122,7 +122,21 @@ def _run_into(future: Future[Any], job: Callable[[], Any]) -> None:
         future.set_exception(error)
 
 
+class Utf8Request(ASGIRequest):
+    """Everything is UTF-8. Django would read the query as what the client calls its body's charset, even as ``hex``."""
+
+    @property
+    def encoding(self) -> None:
+        return None
+
+    @encoding.setter
+    def encoding(self, charset: str) -> None:
+        """Not believed."""
+
+
 class LeanHandler(ASGIHandler):
+    request_class = Utf8Request
+
     def __init__(self, middleware: list[str], *, lanes: Lanes, max_body: int) -> None:
         self._middleware = middleware
         self._lanes = lanes
@@ -170,9 +184,14 @@ class LeanHandler(ASGIHandler):
         """The request; ``core.middleware`` answers for what could not be read, with the headers of every answer."""
         try:
             request = self.request_class(scope, body)
-        except UnicodeDecodeError:
-            request = self.request_class({**scope, "query_string": b""}, body)
-            refused = errors.Malformed("The query string is not UTF-8.")
+        except (BadRequest, LookupError, ValueError) as error:
+            # The last two are what Python's codecs say to names such as ``charset*=utf-8''%00``.
+            what = (
+                "query string is not UTF-8" if isinstance(error, UnicodeDecodeError) else "Content-Type is not readable"
+            )
+            headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
+            request = self.request_class({**scope, "query_string": b"", "headers": headers}, body)
+            refused = errors.Malformed(f"The {what}.")
         setattr(request, REFUSED, refused)
         return request
 

@@ -26,7 +26,7 @@ def api_edge(get_response: Next) -> Next:
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
         started, request_id = _begin(request)
-        response = _refuse_host(request) or _to_https(request)
+        response = _refuse_target(request) or _refuse_host(request) or _to_https(request)
         if response is None:
             if len(request.path_info) > 1 and request.path_info.endswith("/"):
                 request.path_info = request.path_info[:-1]
@@ -62,6 +62,8 @@ def site_edge(get_response: SyncNext) -> SyncNext:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         started, request_id = _begin(request)
         refused = getattr(request, "refused", None)
+        if "%00" in request.META["QUERY_STRING"]:  # PostgreSQL would refuse it with an error of its own
+            refused = errors.Malformed("Text may not contain NUL characters.")
         response = problems.render(refused) if refused else get_response(request)
         _end(request, response, started, request_id)
         return response
@@ -94,6 +96,11 @@ def _to_https(request: HttpRequest) -> HttpResponseBase | None:
     if not settings.SECURE_SSL_REDIRECT or request.is_secure() or request.path_info.rstrip("/") in PROBES:
         return None
     return HttpResponsePermanentRedirect(settings.PUBLIC_BASE_URL + request.get_full_path(), preserve_request=True)
+
+
+def _refuse_target(request: HttpRequest) -> HttpResponseBase | None:
+    """``OPTIONS *`` and its like name no path; Django would answer with a page of its own."""
+    return None if request.path_info.startswith("/") else problems.render(errors.NotFound())
 
 
 def _refuse_host(request: HttpRequest) -> HttpResponseBase | None:

@@ -44,7 +44,7 @@ def go_live(content: Content, *, by: UUID | None, now: datetime, starts_at: date
         published_by=by,
     )
     projection.write([publication])
-    if content.kind != Kind.SETTINGS:
+    if content.kind != Kind.SETTINGS and starts_at is None:  # a schedule holds its slug as working copy until then
         slugs.go_live(content.kind, content.slug, content.entry_id)
     return publication
 

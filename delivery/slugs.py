@@ -70,8 +70,11 @@ def holder(kind: str, slug: str) -> UUID | None:
 
 
 def redirect_target(kind: str, slug: str) -> UUID | None:
-    """The entry that was live at this slug and moved on."""
-    return Slug.objects.filter(kind=kind, slug=slug).values_list("redirect_to", flat=True).first()
+    """The entry that was live at this slug and moved on, be it that only time has moved it (a schedule has begun)."""
+    row = Slug.objects.filter(kind=kind, slug=slug).first()
+    if row is None:
+        return None
+    return row.entry_id if row.state == SlugState.LIVE else row.redirect_to
 
 
 def _insert(kind: str, slug: str, entry_id: UUID) -> bool:

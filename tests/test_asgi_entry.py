@@ -1,5 +1,6 @@
 """Which handler answers which path."""
 
+import asyncio
 import runpy
 from typing import Any
 
@@ -25,3 +26,26 @@ def test_the_pages_about_the_api_can_be_switched_off(settings: Any, enabled: boo
 
     assert {"healthz", "admin/", "problems"} <= routes
     assert [page in routes for page in ("", "docs", "redoc", "api/schema")] == [enabled] * 4
+
+
+@pytest.mark.parametrize("target", ["*", "*.example.org"])
+def test_a_target_that_is_no_path_gets_a_problem_body(target: str) -> None:
+    sent: list[Any] = []
+    scope = {
+        "type": "http",
+        "method": "OPTIONS",
+        "path": target,
+        "query_string": b"",
+        "headers": [(b"host", b"testserver")],
+    }
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(asgi.application(scope, receive, send))
+
+    assert sent[0]["status"] == 404
+    assert (b"Content-Type", b"application/problem+json") in sent[0]["headers"]

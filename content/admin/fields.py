@@ -24,11 +24,17 @@ class TagsField(forms.CharField):
 
     def to_python(self, value: Any) -> Any:
         text = super().to_python(value) or ""
-        rows = csv.reader(text.splitlines(), skipinitialspace=True)
+        try:
+            rows = list(csv.reader(text.splitlines(), skipinitialspace=True))
+        except csv.Error as error:
+            raise ValidationError("This is much too long for tags.", code="max_length") from error
         return [tag.strip() for row in rows for tag in row if tag.strip()]
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        return bool((initial or []) != self.to_python(data))
+        try:
+            return bool((initial or []) != self.to_python(data))
+        except ValidationError:
+            return True
 
 
 def _quoted(tag: str) -> str:

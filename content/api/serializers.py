@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from content import validation
 from content.models import BlogPost, Page, SiteSettings, Versioned
-from core.api.serializers import StrictBoolean, StrictInput, StrictText
+from core.api.serializers import BoundedList, StrictBoolean, StrictInput, StrictText
 from core.slugs import MAX_LENGTH
 from delivery.models import Kind
 from delivery.shapes import FIELDS
@@ -61,7 +61,7 @@ class PostInput(EntryInput):
     excerpt = StrictText(max_length=500, allow_blank=True, default="")
     author = _line(BlogPost, "author")
     featured_image_url = _url()
-    tags = serializers.ListField(child=Tag(), max_length=validation.MAX_TAGS, default=list)
+    tags = BoundedList(child=Tag(), max_length=validation.MAX_TAGS, default=list)
 
     read_only_names = (*FIELDS[Kind.POST], *EDITOR_FIELDS, *ABOUT_THE_WRITE)
 
@@ -70,6 +70,12 @@ class SocialLinks(serializers.DictField):
     """Names and addresses; the verb looks at the addresses."""
 
     child = StrictText(max_length=500)
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        if isinstance(data, dict) and len(data) > validation.MAX_LINKS:
+            raise serializers.ValidationError(f"At most {validation.MAX_LINKS} links.", code="max_length")
+        found: dict[str, str] = super().to_internal_value(data)
+        return found
 
 
 class SettingsInput(StrictInput):

@@ -11,8 +11,9 @@ from content.models import BlogPost, Entry, Page, SiteSettings, Versioned
 from core import clock, errors
 from core.api import conditional, pagination, parsing
 from core.api.viewsets import AsyncViewSet, json_response
+from delivery import reads
 from delivery.api import answers
-from delivery.models import Kind
+from delivery.models import Kind, LiveEntry
 from delivery.shapes import ONLY_IN_DETAIL
 
 
@@ -114,8 +115,10 @@ class EntryViewSet(WorkingCopyViewSet):
     def _locked(self, request: HttpRequest, key: str) -> Entry:
         """The entry to write to. Somebody who may not see drafts learns of one only what a visitor would."""
         writer(request)
+        if not sees_drafts(request, self.model) and not isinstance(reads.single(self.model.KIND, key), LiveEntry):
+            raise errors.NotFound()  # not even where a draft's new slug leads to something public
         entry = finding.entry(self.model, key, lock=True)
-        if entry is None or not (sees_drafts(request, self.model) or rights.is_visible(entry)):
+        if entry is None:
             raise errors.NotFound()
         return entry
 

@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+MAX_UNKNOWN = 20  # who sends thousands of wrong names learns nothing from a list of them all
+
 
 class StrictInput(serializers.Serializer[Any]):
     """Refuses unknown fields. ``read_only_names`` are accepted and ignored, so that what was read can be sent back."""
@@ -13,9 +15,10 @@ class StrictInput(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
             known = {*self.fields, *self.read_only_names}
-            unknown = {name: ["There is no such field here."] for name in data if name not in known}
+            unknown = [name[:80] for name in data if name not in known]
             if unknown:
-                raise serializers.ValidationError(unknown, code="unknown_field")
+                found = {name: ["There is no such field here."] for name in unknown[:MAX_UNKNOWN]}
+                raise serializers.ValidationError(found, code="unknown_field")
         return super().to_internal_value(data)
 
 
@@ -26,6 +29,16 @@ class StrictText(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class BoundedList(serializers.ListField):
+    """Counts before it looks: DRF would judge each of a million items, and only then say that they are too many."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        found: list[Any] = super().to_internal_value(data)
+        return found
 
 
 class StrictBoolean(serializers.BooleanField):

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from content import drafts, publishing, saving
 from content.models import BlogPost
 from core import clock
-from tests.content.desk import Desk, fresh, said, text
+from tests.content.desk import Desk, address, fresh, said, text
 from tests.content.factory import make_page, make_post
 from tests.factories import make_user
 
@@ -219,3 +219,16 @@ def test_pages_have_the_same_actions(desk: Desk, api: Any) -> None:
     publishing.unpublish(type(page).objects.get(pk=page.pk), by=desk.user, now=clock.now())
 
     assert titles(desk, "page_changelist", status="draft") == ["About"]
+
+
+@pytest.mark.parametrize("query", ["tag=%00", "author=a%00b", "tags__has=%00", "q=%00"])
+def test_a_nul_in_the_address_is_refused_before_any_database_sees_it(desk: Desk, query: str) -> None:
+    response = desk.client.get(f"{address('blogpost_changelist')}?{query}")
+
+    assert (response.status_code, response.json()["code"]) == (400, "malformed_request")
+
+
+def test_a_search_for_thousands_of_words_is_cut_short(desk: Desk) -> None:
+    response = desk.client.get(address("blogpost_changelist"), {"q": "a " * 3000})
+
+    assert response.status_code == 200

@@ -175,6 +175,21 @@ def test_html_that_the_visual_editor_would_lose_is_edited_as_source(html: str, i
     assert ("You are editing the source" in page) is not is_kept
 
 
+@pytest.mark.parametrize(
+    ("html", "is_kept"),
+    [
+        ("<dl><dt>a</dt></dl><p>x</p><dt>b</dt>", False),
+        ("<dt>b</dt>", False),
+        ("<dl>" + "<dt>a</dt>" * 80_000 + "</dl>", True),
+    ],
+)
+def test_whether_the_visual_editor_keeps_html_is_known_at_once(html: str, is_kept: bool) -> None:
+    started = time.perf_counter()
+
+    assert keeps(html) is is_kept
+    assert time.perf_counter() - started < 2
+
+
 def test_the_source_can_be_asked_for_and_stays_after_saving() -> None:
     post = make_post(body="<p>x</p>", published=False)
     desk = Desk(make_user("admin"))

@@ -332,3 +332,11 @@ def test_a_save_through_the_api_meanwhile_is_not_overwritten() -> None:
     desk.post("page_change", page.pk, **{**opened, "title": "From the desk"}, _save="1")
 
     assert fresh(page).title == "From the API"
+
+
+def test_tags_of_any_length_are_an_error_of_their_field() -> None:
+    post = make_post(published=False)
+
+    response = Desk(make_user("admin")).save(post, tags="x" * 140_000)
+
+    assert errors(response) == {"tags": ["This is much too long for tags."]}

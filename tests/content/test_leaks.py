@@ -169,3 +169,16 @@ def test_editors_pick_fields_and_see_who_wrote(api: Api) -> None:
     items = api.get("/posts?status=draft&fields=title,created_by,status", token=token_for(author)).json()["items"]
 
     assert items == [{"title": "Mine", "status": "draft", "created_by": str(author.pk)}]
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_a_new_slug_that_is_not_public_yet_is_no_address_for_a_member(api: Api, method: str) -> None:
+    post = make_post(slug="public")
+    saving.save(post, {"slug": SECRET}, as_draft=True, by=make_user("admin"), now=clock.now())
+    member = token_for(make_user("member"))
+
+    asked = [
+        api.request(method, f"/posts/{slug}", {}, token=member).status_code for slug in (SECRET, "no-such", "public")
+    ]
+
+    assert asked == [404, 404, 403]

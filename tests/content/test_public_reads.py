@@ -12,6 +12,7 @@ from content.models import BlogPost, SiteSettings
 from core import clock
 from delivery import publications, reads
 from delivery.models import LiveEntry
+from delivery.slugs import SlugTaken
 from tests.conftest import Api
 from tests.content.factory import make_page, make_post
 from tests.factories import make_user, token_for
@@ -225,6 +226,26 @@ def test_a_scheduled_start_is_invisible_until_its_moment(api: Api) -> None:
 
     assert (before["body"], after["body"]) == ("<p>Old</p>", "<p>New</p>")
     assert api.get("/posts").json()["total"] == 1
+
+
+def test_a_scheduled_rename_moves_when_its_moment_comes_and_frees_nothing_before(api: Api) -> None:
+    admin = make_user("admin")
+    post = make_post(title="Hello", by=admin)
+    drafts.change(post, {"slug": "later"}, by=admin, now=clock.now())
+    publication = _schedule(post, in_seconds=3600)
+
+    def look() -> list[int]:
+        return [api.get(f"/posts/{slug}").status_code for slug in ("hello", "later")]
+
+    assert look() == [200, 404]
+    for slug in ("hello", "later"):
+        with pytest.raises(SlugTaken):
+            make_post(title="Other", slug=slug, by=admin)
+
+    LiveEntry.objects.filter(publication=publication).update(live_from=timezone.now() - timedelta(seconds=1))
+    LiveEntry.objects.exclude(publication=publication).update(live_until=timezone.now() - timedelta(seconds=1))
+    assert look() == [301, 200]
+    assert api.get("/posts/hello")["Location"] == "/api/v1/posts/later"
 
 
 def test_a_slug_that_moved_answers_301_while_its_target_is_public(api: Api) -> None:

@@ -428,3 +428,20 @@ def test_a_private_change_through_the_verb_stays_private() -> None:
     saving.save(page, {"title": "Later"}, as_draft=True, by=user, now=clock.now())
 
     assert (LiveEntry.objects.get(kind="page").revision_id == page.revision_id, page.title) == (False, "Later")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "at_most"),
+    [
+        ("/posts", {"title": "x", "tags": [1] * 100_000}, 1),
+        ("/posts", {f"k{number}": 1 for number in range(50_000)}, 20),
+        ("/settings", {"social_links": {f"k{number}": 1 for number in range(50_000)}}, 1),
+    ],
+)
+def test_a_body_with_thousands_of_mistakes_gets_a_short_answer(api: Api, path: str, body: Any, at_most: int) -> None:
+    token = token_for(make_user("admin"))
+
+    response = api.request("POST" if path == "/posts" else "PATCH", path, body, token=token)
+
+    assert response.status_code == 422
+    assert len(response.json()["errors"]) == at_most

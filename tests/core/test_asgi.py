@@ -17,7 +17,13 @@ from core.middleware import unread_request
 
 
 def ask(
-    handler: LeanHandler, path: str = "/", *, body: list[bytes] | None = None, method: str = "GET", query: bytes = b""
+    handler: LeanHandler,
+    path: str = "/",
+    *,
+    body: list[bytes] | None = None,
+    method: str = "GET",
+    query: bytes = b"",
+    content_type: bytes = b"",
 ) -> tuple[int, dict[str, str], bytes]:
     """Sends one request through the ASGI interface and collects the answer."""
 
@@ -39,7 +45,7 @@ def ask(
             "method": method,
             "path": path,
             "query_string": query,
-            "headers": [(b"host", b"testserver")],
+            "headers": [(b"host", b"testserver"), *([(b"content-type", content_type)] if content_type else [])],
         }
         await handler(scope, receive, send)
         headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
@@ -104,6 +110,38 @@ def test_a_query_string_that_is_not_utf8_is_a_problem_body() -> None:
     status, headers, _ = ask(handler_of(echo), query=b"q=\xff")
 
     assert (status, headers["Content-Type"]) == (400, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        b"application/json; charset*=utf-8''%00",
+        b"application/json; charset*=nonsense''%ff",
+        b"application/json; charset=" + b"x" * 12_000,
+        b"x" * 12_000,
+    ],
+)
+@pytest.mark.parametrize("query", [b"", b"q=\xff"])
+def test_a_content_type_that_nobody_can_read_is_a_problem_body(content_type: bytes, query: bytes) -> None:
+    status, headers, _ = ask(handler_of(echo), content_type=content_type, query=query)
+
+    assert (status, headers["Content-Type"]) == (400, "application/problem+json")
+
+
+@pytest.mark.parametrize("charset", [b"hex", b"undefined", b"utf-16", b"latin-1"])
+def test_a_query_is_utf8_whatever_charset_the_body_claims(charset: bytes) -> None:
+    async def tell(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(request.GET["q"])
+
+    answer = ask(handler_of(tell), query=b"q=%E2%82%AC", content_type=b"text/plain; charset=" + charset)
+
+    assert (answer[0], answer[2].decode()) == (200, "€")
+
+
+def test_thousands_of_parameters_beside_a_charset_are_left_to_the_view() -> None:
+    query = b"&".join(b"a%d" % number for number in range(2000))
+
+    assert ask(handler_of(echo), query=query, content_type=b"text/plain; charset=utf-8")[0] == 200
 
 
 def test_a_stream_ends_when_the_client_leaves() -> None:
