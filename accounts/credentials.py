@@ -16,6 +16,7 @@ MAX_PASSWORD_LENGTH = 1024  # hashing has its price: nobody makes us pay it for 
 class InvalidCredentials(errors.Unauthenticated):
     code = "invalid_credentials"
     title = "E-mail or password is wrong"
+    meaning = "No account that may log in has this e-mail and this password. Which of them is wrong is not told."
 
 
 class MaximumLength:

@@ -23,7 +23,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 class TooManyAttempts(errors.TooManyRequests):
     code = "too_many_attempts"
-    title = "Too many attempts to log in from this address"
+    title = "Too many requests with credentials from this address"
 
 
 def count(request: HttpRequest) -> None:

@@ -48,6 +48,7 @@ class AlreadyRotated(errors.Unauthenticated):
 
     code = "already_rotated"
     title = "Another request has just exchanged this token"
+    meaning = "Your login lives. Use the pair of tokens that the other request got, and do not send this one again."
 
 
 class TokenReused(errors.Unauthenticated):
@@ -55,6 +56,7 @@ class TokenReused(errors.Unauthenticated):
 
     code = "token_reused"
     title = "This token was used before; every token that came from it has been revoked"
+    meaning = "Somebody else may have had it. Log in again."
 
 
 @dataclass(frozen=True)

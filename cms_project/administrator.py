@@ -5,12 +5,18 @@ import re
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from accounts.models import Role, User
 
 
 def exists(email: str) -> bool:
     return User.objects.filter(email=email).exists()
+
+
+def any_exists() -> bool:
+    """Somebody active has the role or every right."""
+    return User.objects.filter(Q(is_superuser=True) | Q(groups__name=Role.ADMIN), is_active=True).exists()
 
 
 def create(*, email: str, password: str) -> bool:

@@ -21,7 +21,9 @@ def secret_key(from_environment: str, *, debug: bool, kept_in: Path) -> str:
             refuse_weak(from_environment)
         return from_environment
     if not debug:
-        raise ImproperlyConfigured("SECRET_KEY is not set: `manage.py doctor` makes one; DEBUG=1 does without.")
+        raise ImproperlyConfigured(
+            "SECRET_KEY is not set: `.venv/bin/python manage.py doctor` makes one; DEBUG=1 does without."
+        )
     return kept(kept_in, make())
 
 
@@ -44,9 +46,13 @@ def _keep(secret: str, *, path: Path) -> None:
 
 def refuse_weak(key: str) -> None:
     if len(key.encode()) < MIN_BYTES:
-        raise ImproperlyConfigured(f"SECRET_KEY must have at least {MIN_BYTES} bytes: `manage.py doctor` makes one.")
+        raise ImproperlyConfigured(
+            f"SECRET_KEY must have at least {MIN_BYTES} bytes: `.venv/bin/python manage.py doctor` makes one."
+        )
     if any(example in key.lower() for example in _EXAMPLES):
-        raise ImproperlyConfigured("SECRET_KEY is a known example: `manage.py doctor` makes a new one.")
+        raise ImproperlyConfigured(
+            "SECRET_KEY is a known example: `.venv/bin/python manage.py doctor` makes a new one."
+        )
 
 
 def make() -> str:

@@ -110,7 +110,7 @@ class Entry(Versioned):
     """A page or a post: it has a slug, goes through the workflow, and can lie in the bin."""
 
     title = models.CharField(**LINE)
-    slug = models.CharField(max_length=MAX_LENGTH, validators=[validation.slug])
+    slug = models.CharField(max_length=MAX_LENGTH, validators=[validation.slug, validation.not_like_an_id])
     body = CleanHTMLField(blank=True, max_length=1_000_000, validators=[MaxLengthValidator(1_000_000)])
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT, editable=False)
     deleted_at = models.DateTimeField(null=True, editable=False)

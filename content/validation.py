@@ -18,7 +18,12 @@ slug = RegexValidator(
     slugs.PATTERN, "Lower-case letters a-z, digits and single hyphens between them.", code="invalid_slug"
 )
 
-__all__ = ["single_line", "slug", "social_links", "tags", "validate_url"]
+__all__ = ["not_like_an_id", "single_line", "slug", "social_links", "tags", "validate_url"]
+
+
+def not_like_an_id(value: str) -> None:
+    if slugs.is_like_an_id(value):
+        raise ValidationError("A slug must not look like the id of an entry.", code="invalid_slug")
 
 
 def tags(value: Any) -> None:

@@ -22,6 +22,7 @@ class FieldError:
 class Refusal(Exception):
     code = "refused"
     title = "The request was refused"
+    meaning = ""  # for /problems, where there is more to say than its status says
 
     def __init__(self, detail: str = "", *, errors: Iterable[FieldError] = (), retry_after: int | None = None) -> None:
         self.detail = detail or self.title

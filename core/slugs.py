@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from core import ids
+
 PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*\Z"
 MAX_LENGTH = 200
 _VALID = re.compile(PATTERN)
@@ -35,12 +37,18 @@ def is_valid(slug: str) -> bool:
     return len(slug) <= MAX_LENGTH and _VALID.match(slug) is not None
 
 
+def is_like_an_id(slug: str) -> bool:
+    """An address with such a slug would lead to the entry that has this id, if there is one."""
+    return ids.parse(slug) is not None
+
+
 def from_title(title: str, *, fallback: str) -> str:
     """A valid slug in ASCII. A title of which nothing can be written in ASCII (Chinese, emoji) gives ``fallback``."""
     composed = unicodedata.normalize("NFC", title).lower().translate(_LETTERS)
     ascii_only = unicodedata.normalize("NFKD", composed).translate(_LETTERS).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")
-    return slug[:MAX_LENGTH].strip("-") or fallback
+    slug = slug[:MAX_LENGTH].strip("-") or fallback
+    return f"{fallback}-{slug}" if is_like_an_id(slug) else slug
 
 
 def with_suffix(slug: str, suffix: str) -> str:

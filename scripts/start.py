@@ -56,6 +56,7 @@ def serve() -> None:
     settings = load()
     refuse_taken_port("0.0.0.0", settings.PORT)  # noqa: S104 - the address that gunicorn.conf.py binds
     command("check")
+    tell_what_is_weak()
     prepare(settings)
     command("ensure_admin")
     close_connections()
@@ -70,6 +71,15 @@ def load() -> Any:
 
     django.setup()
     return settings
+
+
+def tell_what_is_weak() -> None:
+    """What ``manage.py doctor`` would mend, so that nobody has to think of asking. It keeps nobody from starting."""
+    from cms_project import doctor
+
+    weak = [one for one in doctor.examine() if one.level != "info"]
+    if weak:
+        doctor.show(weak, sys.stderr)
 
 
 def prepare(settings: Any) -> None:

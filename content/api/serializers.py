@@ -37,7 +37,12 @@ class EntryInput(StrictInput):
     """What pages and posts have in common. Without ``slug`` one is made from the title."""
 
     title = _line(Page, "title")
-    slug = StrictText(max_length=MAX_LENGTH, required=False, validators=[validation.slug], trim_whitespace=False)
+    slug = StrictText(
+        max_length=MAX_LENGTH,
+        required=False,
+        validators=[validation.slug, validation.not_like_an_id],
+        trim_whitespace=False,
+    )
     body = _html(1_000_000)
     published = StrictBoolean(required=False)
 

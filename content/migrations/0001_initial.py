@@ -48,7 +48,8 @@ class Migration(migrations.Migration):
                                 "^[a-z0-9]+(-[a-z0-9]+)*\\Z",
                                 "Lower-case letters a-z, digits and single hyphens between them.",
                                 code="invalid_slug",
-                            )
+                            ),
+                            content.validation.not_like_an_id,
                         ],
                     ),
                 ),
@@ -174,7 +175,8 @@ class Migration(migrations.Migration):
                                 "^[a-z0-9]+(-[a-z0-9]+)*\\Z",
                                 "Lower-case letters a-z, digits and single hyphens between them.",
                                 code="invalid_slug",
-                            )
+                            ),
+                            content.validation.not_like_an_id,
                         ],
                     ),
                 ),

@@ -65,7 +65,7 @@ async def problem(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def _explained(one: dict[str, Any]) -> dict[str, Any]:
-    return one | {"meaning": MEANING[one["status"]].replace("`", "")}
+    return one | {"meaning": one["meaning"] or MEANING[one["status"]].replace("`", "")}
 
 
 @cache

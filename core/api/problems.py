@@ -107,7 +107,8 @@ def catalogue() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for kind in _subclasses(errors.Refusal):
         # A class that keeps the code of its base is a case of the same problem; the base comes first.
-        found.setdefault(kind.code, {"code": kind.code, "title": kind.title, "status": status_of(kind)})
+        fact = {"code": kind.code, "title": kind.title, "status": status_of(kind), "meaning": kind.meaning}
+        found.setdefault(kind.code, fact)
     return found
 
 

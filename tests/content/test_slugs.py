@@ -133,12 +133,15 @@ def test_a_renamed_and_unpublished_entry_redirects_again_when_it_returns() -> No
     assert dict(Slug.objects.values_list("slug", "state")) == {"hello": "old", "new": "live"}
 
 
-def test_an_id_wins_over_a_slug_that_looks_like_one(api: Api, admin: str) -> None:
-    post = make_post(title="Real")
+@pytest.mark.parametrize(("path", "fallback"), [("/posts", "post"), ("/pages", "page")])
+def test_a_slug_never_looks_like_an_id(api: Api, admin: str, path: str, fallback: str) -> None:
+    like_an_id = str(make_post(title="Real").pk)
 
-    api.post("/posts", {"title": "Fake", "slug": str(post.pk), "published": True}, token=admin)
+    explicit = api.post(path, {"title": "Fake", "slug": like_an_id}, token=admin)
+    made_up = api.post(path, {"title": like_an_id.upper()}, token=admin)
 
-    assert api.get(f"/posts/{post.pk}").json()["title"] == "Real"
+    assert (explicit.status_code, explicit.json()["errors"][0]["code"]) == (422, "invalid_slug")
+    assert made_up.json()["slug"] == f"{fallback}-{like_an_id}"
 
 
 def test_the_slug_table_is_per_kind(api: Api, admin: str) -> None:

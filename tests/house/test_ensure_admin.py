@@ -44,12 +44,18 @@ def test_somebody_who_has_the_e_mail_stays_who_they_are(settings: Settings) -> N
     assert (User.objects.get().role(), User.objects.get().username) == ("member", "someone")
 
 
-def test_without_an_e_mail_there_is_nothing_to_do(settings: Settings) -> None:
+def test_without_an_e_mail_it_says_when_nobody_can_administer(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
     settings.ADMIN_EMAIL = ""
 
     call_command("ensure_admin")
+    alone = capsys.readouterr().err
+    User.objects.create_superuser("head@example.com", "head", PASSWORD)
+    call_command("ensure_admin")
 
-    assert not User.objects.exists()
+    assert "ADMIN_EMAIL and ADMIN_PASSWORD" in alone
+    assert (capsys.readouterr().err, User.objects.count()) == ("", 1)
 
 
 @pytest.mark.parametrize(

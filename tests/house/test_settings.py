@@ -81,7 +81,7 @@ def test_gunicorn_refuses_with_the_same_sentence() -> None:
 
     assert answer.returncode == 1
     assert answer.stderr.splitlines() == [
-        "Stitch does not start: SECRET_KEY must have at least 32 bytes: `manage.py doctor` makes one."
+        "Stitch does not start: SECRET_KEY must have at least 32 bytes: `.venv/bin/python manage.py doctor` makes one."
     ]
 
 

@@ -13,7 +13,10 @@ class Command(BaseCommand):
     help = "Creates the administrator of ADMIN_EMAIL with ADMIN_PASSWORD, if nobody has that e-mail yet."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not settings.ADMIN_EMAIL or administrator.exists(settings.ADMIN_EMAIL):
+        if not settings.ADMIN_EMAIL:
+            self._tell_when_nobody_can_log_in()
+            return
+        if administrator.exists(settings.ADMIN_EMAIL):
             return
         if not settings.ADMIN_PASSWORD:
             raise CommandError("ADMIN_EMAIL has no account yet, and ADMIN_PASSWORD is not set: set it for this start.")
@@ -23,3 +26,10 @@ class Command(BaseCommand):
             raise CommandError(f"The administrator of ADMIN_EMAIL cannot be made. {' '.join(weak.messages)}") from weak
         if is_made:
             self.stdout.write(f"Administrator {settings.ADMIN_EMAIL} created.")
+
+    def _tell_when_nobody_can_log_in(self) -> None:
+        if not administrator.any_exists():
+            self.stderr.write(
+                "Nobody can administer this site yet: set ADMIN_EMAIL and ADMIN_PASSWORD and start again, "
+                "or run .venv/bin/python manage.py createsuperuser."
+            )
