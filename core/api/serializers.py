@@ -23,11 +23,16 @@ class StrictInput(serializers.Serializer[Any]):
 
 
 class StrictText(serializers.CharField):
-    """Text is text: numbers and booleans are refused instead of being turned into it."""
+    """Text is text: numbers and booleans are refused instead of being turned into it.
+
+    Its length is what was sent, blanks around it included, as the document says.
+    """
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
+        if self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
         return super().to_internal_value(data)
 
 

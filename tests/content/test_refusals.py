@@ -28,6 +28,7 @@ def counts() -> tuple[int, ...]:
         ({"title": ""}, "title", "blank"),
         ({"title": "  "}, "title", "blank"),
         ({"title": "x" * 201}, "title", "max_length"),
+        ({"title": "x" + " " * 200}, "title", "max_length"),
         ({"title": "a\nb"}, "title", "control_character"),
         ({"title": 5}, "title", "invalid"),
         ({"title": True}, "title", "invalid"),
