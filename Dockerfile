@@ -2,8 +2,10 @@
 FROM python:3.13-slim AS build
 WORKDIR /app
 RUN python -m venv /venv
-COPY requirements.txt constraints.txt ./
-RUN /venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
+# EXTRAS=sso adds what single sign-on needs.
+ARG EXTRAS=
+COPY requirements.txt requirements-sso.txt constraints.txt ./
+RUN /venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check -r "requirements${EXTRAS:+-$EXTRAS}.txt"
 COPY . .
 # The key is for this one command: without one the settings refuse to load, and nothing of it stays.
 RUN SECRET_KEY=only-to-collect-files-while-the-image-is-built /venv/bin/python manage.py collectstatic --noinput

@@ -5,7 +5,7 @@ MANAGE = $(PYTHON_HERE) manage.py
 TEST = env -u DATABASE_URL -u REDIS_URL ENV_FILE= $(PYTHON_HERE) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve install install-dev test faults lint format types migrations document clean
+.PHONY: help run serve install install-sso install-dev test faults lint format types migrations document clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -18,6 +18,9 @@ serve: install ## Start for production: settings from the environment, gunicorn 
 
 install: ## Make .venv with what the server needs
 	@scripts/install
+
+install-sso: ## Make .venv with what single sign-on needs as well
+	@scripts/install sso
 
 install-dev: ## Make .venv with what tests and checks need as well
 	@scripts/install dev

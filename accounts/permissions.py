@@ -20,14 +20,20 @@ RIGHTS: dict[str, str] = {
     USE_DESK: "enter the admin",
     "accounts.view_user": "see users",
     "accounts.add_user": "create users",
-    "accounts.change_user": "change users, their passwords and their groups; so also: hand out any right",
-    "accounts.delete_user": "delete users",
+    "accounts.change_user": "change users who may no more than oneself, also their passwords; give them what one has",
+    "accounts.delete_user": "delete users who may no more than oneself",
     "accounts.view_tokenfamily": "see who is logged in from where",
     "accounts.revoke_tokenfamily": "log somebody out",
+    "accounts.add_apikey": "make API keys, which may at most what their maker may",
+    "accounts.view_apikey": "see everybody's API keys",
+    "accounts.delete_apikey": "revoke anybody's API keys",
+    "accounts.view_auditentry": "read the audit trail",
+    "django_tasks_database.view_dbtaskresult": "see the jobs that go on beside requests, addresses of mails included",
+    "django_tasks_database.change_dbtaskresult": "run jobs again that failed for good",
     "auth.view_group": "see groups",
-    "auth.add_group": "create groups",
-    "auth.change_group": "change what a group allows",
-    "auth.delete_group": "delete groups",
+    "auth.add_group": "create groups, with what one has",
+    "auth.change_group": "change what a group allows, within what one has",
+    "auth.delete_group": "delete groups that allow no more than one has",
     "content.add_page": "write pages",
     "content.view_page": "see drafts and history of pages",
     "content.change_own_page": "change one's own pages",
@@ -47,6 +53,31 @@ RIGHTS: dict[str, str] = {
     "content.publish_sitesettings": "publish the site settings",
 }
 
+# What a list of rights is divided into, by the last part of their names.
+AREAS: dict[str, str] = {
+    "page": "Pages",
+    "blogpost": "Posts",
+    "sitesettings": "Site settings",
+    "desk": "The admin",
+    "user": "Users",
+    "group": "Groups",
+    "tokenfamily": "Sessions",
+    "apikey": "API keys",
+    "auditentry": "Audit trail",
+    "dbtaskresult": "Jobs",
+}
+
+ROLES: dict[Role, str] = {
+    Role.MEMBER: "Is somebody, and may nothing beyond that.",
+    Role.AUTHOR: "Enters the admin, writes pages and posts, sees drafts, changes and deletes what is one's own.",
+    Role.APPROVER: "May what authors may, and changes, deletes and publishes anybody's pages and posts.",
+    Role.ADMIN: "Everything, including the site settings, users, groups and sessions.",
+}
+
+
+def area_of(right: str) -> str:
+    return AREAS[right.rpartition("_")[2]]
+
 
 def _each_kind(*actions: str) -> tuple[str, ...]:
     return tuple(f"content.{action}_{kind}" for kind in ("page", "blogpost") for action in actions)
@@ -56,6 +87,7 @@ _MEMBER: tuple[str, ...] = ()
 _AUTHOR = (
     *_MEMBER,
     USE_DESK,
+    "accounts.add_apikey",
     *_each_kind("add", "view", "change_own", "delete_own"),
     "content.view_sitesettings",
 )

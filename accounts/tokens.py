@@ -26,13 +26,13 @@ from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
+from accounts import audit, signing
 from accounts.credentials import InvalidCredentials
-from accounts.models import TokenFamily, User
+from accounts.models import TokenFamily, User, new_stamp
 from core import errors, ids
 
 logger = logging.getLogger("stitch.auth")
 
-ALGORITHM = "HS256"
 CLAIMS = ["sub", "role", "iat", "exp", "jti", "aud", "iss", "token_type", "fam"]
 
 
@@ -71,19 +71,24 @@ class Pair:
 
 
 class KeyRing(TokenBackend):
-    """Signs with the first of JWT_KEYS, verifies with the one that ``kid`` names. No token chooses its algorithm."""
+    """Signs with the first of JWT_KEYS, verifies with the one that ``kid`` names, and each with its own algorithm.
+
+    What a token's header says about the algorithm is only compared with that; no token chooses it.
+    """
 
     def encode(self, payload: dict[str, Any]) -> str:
-        kid, key = next(iter(settings.JWT_KEYS.items()))
+        kid, text = next(iter(settings.JWT_KEYS.items()))
+        key = signing.read(text)
         claims = {**payload, "aud": _ours("AUDIENCE"), "iss": _ours("ISSUER")}
-        return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": kid})
+        return jwt.encode(claims, key.signs_with, algorithm=key.algorithm, headers={"kid": kid})
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
         try:
+            key = signing.read(settings.JWT_KEYS[jwt.get_unverified_header(token)["kid"]])
             return jwt.decode(
                 token,
-                settings.JWT_KEYS[jwt.get_unverified_header(token)["kid"]],
-                algorithms=[ALGORITHM],
+                key.verifies_with,
+                algorithms=[key.algorithm],
                 audience=_ours("AUDIENCE"),
                 issuer=_ours("ISSUER"),
                 # ``iat`` is not compared: the clocks of two servers differ by more than the time to the first request.
@@ -98,7 +103,7 @@ def _ours(name: str) -> str:
 
 
 class Access(AccessToken):
-    _token_backend = KeyRing(ALGORITHM)
+    _token_backend = KeyRing("HS256")  # a name that SimpleJWT asks for; each key has its own
 
 
 class Refresh(RefreshToken):
@@ -133,8 +138,11 @@ def _sign_pair(family: TokenFamily, now: datetime) -> Pair:
 # --- The life ------------------------------------------------------------------------------------------------------
 
 
-def issue(user: User, *, address: str, user_agent: str, now: datetime) -> Pair:
-    """For somebody whose credentials have just been checked; refused if they have changed since."""
+def issue(user: User, *, address: str, user_agent: str, now: datetime, means: str = "") -> Pair:
+    """For somebody whose credentials have just been checked; refused if they have changed since.
+
+    ``means``: how it was proved, where it was neither a password nor a second factor after it; for the audit trail.
+    """
     with transaction.atomic():
         # Holds a change of password or a deactivation up, which revokes this family too as soon as it may go on.
         if not User.objects.filter(pk=user.pk, password=user.password, is_active=True).update(last_login=now):
@@ -148,6 +156,8 @@ def issue(user: User, *, address: str, user_agent: str, now: datetime) -> Pair:
             address=address or None,
             user_agent=user_agent[:200],
         )
+        facts = {"means": means} if means else None
+        audit.record("auth.login", by=user, kind="session", object_id=family.pk, name=user.username, facts=facts)
     logger.info("User %s logged in, session %s", user.pk, family.pk)
     return _sign_pair(family, now)
 
@@ -181,11 +191,18 @@ def rotate(raw: str, *, arrived_at: float, now: datetime) -> Pair:
 def revoke(raw: str, *, now: datetime) -> None:
     """Ends the family of a refresh token, be it the next one or a used one. Nothing to end is no error."""
     token = _read(Refresh, raw)
-    if TokenFamily.objects.filter(pk=token["fam"], user_id=token["sub"]).revoke(now):
-        logger.info("User %s logged out, session %s", token["sub"], token["fam"])
+    with transaction.atomic():
+        if TokenFamily.objects.filter(pk=token["fam"], user_id=token["sub"]).revoke(now):
+            user = User.objects.get(pk=token["sub"])
+            audit.record("auth.logout", by=user, kind="session", object_id=token["fam"], name=user.username)
+            logger.info("User %s logged out, session %s", user.pk, token["fam"])
 
 
+@transaction.atomic
 def revoke_all(user: User, *, now: datetime) -> int:
+    """Those of the admin as well, and the links in mails that are out. Returns how many families were revoked."""
+    user.session_stamp = new_stamp()
+    user.save(update_fields=["session_stamp"])
     return user.token_families.revoke(now)
 
 
@@ -239,6 +256,7 @@ def _advance(family: TokenFamily, now: datetime) -> None:
 def _end(family: TokenFamily, now: datetime) -> None:
     family.revoked_at = now
     family.save(update_fields=["revoked_at"])
+    audit.record("auth.token_reused", by=None, kind="session", object_id=family.pk, name=family.user.username)
     logger.warning("A used refresh token of user %s came back, session %s revoked", family.user_id, family.pk)
 
 

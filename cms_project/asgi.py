@@ -1,5 +1,6 @@
 """The server's entry: the API behind its short middleware list, the admin and its files behind Django's full one."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from cms_project import starting
@@ -12,6 +13,7 @@ django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402
 
+from core import background  # noqa: E402
 from core.asgi import Lanes, LeanHandler, Receive, Scope, Send  # noqa: E402
 
 lanes = Lanes(settings.DATABASE_LANES)
@@ -36,6 +38,17 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
+        await (_stop() if message["type"] == "lifespan.shutdown" else _start())
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
+
+
+async def _start() -> None:
+    if settings.BACKGROUND:
+        background.start()
+
+
+async def _stop() -> None:
+    """After the last answer. What is still busy then is left to another process (core.jobs, leases)."""
+    await asyncio.to_thread(background.stop)

@@ -30,6 +30,12 @@ def workers_share_their_counters(app_configs: Sequence[Any] | None, **kwargs: An
     ]
 
 
+@checks.register(checks.Tags.database)
+def nobody_is_shut_out(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Part of ``check --database default``."""
+    return [checks.Warning(f"{one.name} {one.text}", id="stitch.W003") for one in doctor.shut_out()]
+
+
 @checks.register(checks.Tags.security, deploy=True)
 def fit_for_production(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
     """What ``manage.py doctor`` finds, less its remarks."""

@@ -15,16 +15,19 @@ from typing import Any, Literal, TextIO
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
+import django
 from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
 
-from cms_project import env, secrets
+from accounts import signing
+from cms_project import env, mailing, secrets, starting
 
 Level = Literal["error", "warning", "info"]
 SETTINGS = Path(__file__).with_name("settings.py")
 LOCAL = ("localhost", "127.0.0.1", "::1")
 COLOURS = {"error": "31", "warning": "33", "info": "36"}
-GOOD_LENGTH = 50  # what Django's own deployment check asks for
+GOOD_LENGTH, GOOD_VARIETY = 50, 8  # of characters; the first is what Django's own deployment check asks for
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Finding:
 def main(out: TextIO = sys.stdout) -> int:
     """The exit code: 1 where something keeps Stitch from a safe start."""
     found = examine()
+    if not any(one.level == "error" for one in found):
+        found += shut_out()
     show(found, out)
     return 1 if any(one.level == "error" for one in found) else 0
 
@@ -51,11 +56,32 @@ def examine() -> list[Finding]:
     found = [_unreadable(one) for one in refused]
     found += [*_secret_key(settings), *_typos()]
     if not settings["DEBUG"]:
-        found += [*_address(settings), *_capacity(settings), *_access(settings)]
+        found += [*_address(settings), *_capacity(settings), *_access(settings), *_mail(settings)]
+        found += _jwt_keys(settings)
     elif not _is_local(settings["PUBLIC_BASE_URL"]):
         text = f"is on, and {settings['PUBLIC_BASE_URL']} is public: errors would show the inside to everybody."
         found.append(Finding("error", "DEBUG", text, "DEBUG=0"))
     return sorted(_without_doubles(found), key=lambda one: ("error", "warning", "info").index(one.level))
+
+
+def shut_out() -> list[Finding]:
+    """Who cannot log in because of a setting. Needs the database, and says nothing where it cannot be asked."""
+    starting.load_settings()
+    from django.conf import settings
+
+    name = settings.DATABASES["default"]["NAME"]
+    if isinstance(name, Path) and not name.exists():  # to ask SQLite would make the file
+        return []
+    django.setup()
+    from accounts import hashers
+    from accounts.models import User
+
+    try:
+        count = User.objects.filter(hashers.unreadable()).count()
+    except DatabaseError:
+        return []
+    text = f"lacks the pepper of {count} user{'s'[: count != 1]}, who cannot log in before it is back."
+    return [Finding("error", "PASSWORD_PEPPER", text, "PASSWORD_PEPPER=…,<id>:<the missing secret>")] if count else []
 
 
 def _evaluated() -> dict[str, Any]:
@@ -79,7 +105,7 @@ def _secret_key(settings: dict[str, Any]) -> Iterator[Finding]:
     except ImproperlyConfigured as refusal:
         yield Finding("error", "SECRET_KEY", str(refusal).removeprefix("SECRET_KEY ").split(":")[0] + ".", line)
         return
-    if len(key) < GOOD_LENGTH or len(set(key)) < 8:
+    if len(key) < GOOD_LENGTH or len(set(key)) < GOOD_VARIETY:
         yield Finding("warning", "SECRET_KEY", f"is short of {GOOD_LENGTH} varied characters.", line)
 
 
@@ -132,6 +158,8 @@ def _access(settings: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(
             "error", "RATELIMIT_ENABLE", "is off: passwords can be guessed without end.", "RATELIMIT_ENABLE=1"
         )
+    if not settings["LOCKOUT_ENABLE"]:
+        yield Finding("warning", "LOCKOUT_ENABLE", "is off: failed logins make nobody wait.", "LOCKOUT_ENABLE=1")
     if not settings["ALLOWED_ORIGINS"]:
         text = "is empty: browsers of other sites cannot call the API; server-side load() functions can."
         yield Finding("info", "ALLOWED_ORIGINS", text, "ALLOWED_ORIGINS=https://www.example.com")
@@ -142,6 +170,31 @@ def _access(settings: dict[str, Any]) -> Iterator[Finding]:
         if settings[name] and not settings[other]:
             text = f"is not set, while {name} is: the first start needs both to create the administrator."
             yield Finding("warning", other, text, f"{other}=…")
+
+
+def _mail(settings: dict[str, Any]) -> Iterator[Finding]:
+    line = "EMAIL_URL=smtp://stitch:password@mail.example.com:587"
+    mailer, sender = settings["MAILERS"]["default"], settings["DEFAULT_FROM_EMAIL"]
+    if mailer == mailing.UNSET:
+        text = "is not set: no mail leaves; what is to be mailed waits, and is kept."
+        yield Finding("warning", "EMAIL_URL", text, line)
+    elif mailer == mailing.CONSOLE:
+        text = "is console: the log gets every mail, and with it links that set passwords."
+        yield Finding("warning", "EMAIL_URL", text, line)
+    elif mailing.host_of(sender) in LOCAL and env.is_set("PUBLIC_BASE_URL"):  # whose host it has unless it says more
+        text = f"is {sender}: other mail servers refuse such a sender."
+        yield Finding("warning", "DEFAULT_FROM_EMAIL", text, "DEFAULT_FROM_EMAIL=cms@example.com")
+    if not settings["BACKGROUND"]:
+        text = "is 0: mail and other jobs wait until a `manage.py work` runs."
+        yield Finding("info", "BACKGROUND", text, "BACKGROUND=1")
+
+
+def _jwt_keys(settings: dict[str, Any]) -> Iterator[Finding]:
+    keys = {kid: signing.read(text) for kid, text in settings["JWT_KEYS"].items()}
+    poor = [kid for kid, key in keys.items() if key.algorithm == "HS256" and len(set(key.signs_with)) < GOOD_VARIETY]
+    if poor:
+        text = f"has a secret of few different characters ({poor[0]}): `manage.py rotate_jwt_key` makes a good one."
+        yield Finding("warning", "JWT_KEYS", text)
 
 
 def _is_strong(password: str) -> bool:

@@ -88,6 +88,14 @@ def parsed[T](name: str, default: T, convert: Callable[[str], T], wanted: str) -
         return default
 
 
+def refuse(sentence: str) -> None:
+    """For values that cannot stand together. The sentence begins with the name of one of them."""
+    refusal = ImproperlyConfigured(sentence)
+    if _refused is None:
+        raise refusal
+    _refused.append(refusal)
+
+
 def text(name: str, default: str = "") -> str:
     return parsed(name, default, str, "text")
 
@@ -131,6 +139,18 @@ def origins(name: str) -> list[str]:
 
 def url(name: str, default: str) -> str:
     return parsed(name, default, _origin, "the origin that visitors see, such as https://cms.example.com")
+
+
+def domain_above(name: str, origin: str) -> str:
+    """The host of ``origin``, or a domain above it: what browsers bind a passkey to."""
+    host = urlsplit(origin).hostname or ""
+
+    def convert(raw: str) -> str:
+        if host != raw and not (host.endswith(f".{raw}") and "." in raw):
+            raise ValueError(f"{host!r} is not in {raw!r}")
+        return raw
+
+    return parsed(name, host, convert, "the host of PUBLIC_BASE_URL or a domain above it")
 
 
 def address(name: str, *, schemes: tuple[str, ...]) -> str:

@@ -10,8 +10,9 @@ The headless CMS: pages, posts and site settings, read without a token and writt
 **Reading** needs no token: `GET /api/v1/posts` lists what visitors see. Every read has an `ETag`; send it back as
 `If-None-Match`. With a token that may see drafts, a single read answers the working copy instead.
 
-**Writing** needs a token: `POST /api/v1/auth/login`, then `Authorization: Bearer <access_token>`. `If-Match` keeps you
-from overwriting what somebody else has changed, `Idempotency-Key` makes a `POST` safe to repeat.
+**Writing** needs a token: `POST /api/v1/auth/login`, then `Authorization: Bearer <access_token>`. Scripts and
+services send an API key instead, `Authorization: Api-Key <key>`, made with `POST /api/v1/api-keys`. `If-Match` keeps
+you from overwriting what somebody else has changed, `Idempotency-Key` makes a `POST` safe to repeat.
 
 **Lists** are `{"items": […], "total", "page", "per_page", "total_pages"}`, with `Link` headers to their neighbours.
 
@@ -28,9 +29,20 @@ TAGS = [
     {"name": "settings", "description": "What the whole site shares: its name, logo, footer and profiles."},
     {
         "name": "auth",
-        "description": "Tokens: log in, stay logged in, log out. Every `POST` here that presents a credential counts "
-        "against one limit per client address (5 a minute, unless the server is set otherwise).",
+        "description": "Tokens: log in, stay logged in, log out. Every `POST` below `/auth/` that presents or sets a "
+        "credential counts against one limit per client address (5 a minute, unless the server is set otherwise).",
     },
+    {"name": "account", "description": "One's own account: registering, password, e-mail, sessions, oneself."},
+    {
+        "name": "second-factors",
+        "description": "What somebody logs in with beside the password: authenticator app, recovery codes, passkeys.",
+    },
+    {
+        "name": "api-keys",
+        "description": "Keys for machines, in the name of whoever made them: sent as `Authorization: Api-Key <key>`.",
+    },
+    {"name": "users", "description": "The people of this site, their roles, and what each role allows."},
+    {"name": "audit", "description": "Who did what to which thing, when and from where."},
     {"name": "health", "description": "For load balancers and supervisors."},
 ]
 

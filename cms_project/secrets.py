@@ -1,9 +1,10 @@
-"""The secret key: from the environment, or, in development alone, made once and kept in an ignored file."""
+"""Secrets from the environment; the secret key, in development alone, made once and kept in an ignored file."""
 
 import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
 import tempfile
 from contextlib import suppress
@@ -11,7 +12,11 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts import signing
+
 MIN_BYTES = 32
+NO_PEPPER = "none"
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 _EXAMPLES = ("django-insecure-", "change-me", "changeme", "change_me", "replace-me", "your-secret-key")
 
 
@@ -67,20 +72,65 @@ def derived_jwt_keys(secret: str) -> dict[str, str]:
 def jwt_keys(raw: str) -> dict[str, str]:
     """The keys that sign and verify tokens, by their ``kid``; the first one signs.
 
-    ``kid:secret,older-kid:older-secret`` or a JSON object. Raises ValueError, whose text never holds a secret.
+    ``kid:key,older-kid:older-key`` or a JSON object; how a key is written says ``accounts.signing``. Raises ValueError,
+    whose text never holds a secret.
     """
-    keys = json.loads(raw) if raw.startswith("{") else _pairs(raw)
-    if not keys or not all(kid.strip() and isinstance(key, str) for kid, key in keys.items()):
-        raise ValueError("every key has an id and a text")
-    keys = {kid.strip(): key.strip() for kid, key in keys.items()}
-    short = [kid for kid, key in keys.items() if len(key.encode()) < MIN_BYTES]
-    if short:
-        raise ValueError(f"the key {short[0]!r} has fewer than {MIN_BYTES} bytes")
+    keys = with_ids(raw)
+    read = [_signing_key(text, number) for number, text in enumerate(keys.values(), start=1)]
+    if read[0].signs_with is None:
+        raise ValueError("key 1 signs, so it cannot be a public one")
     return keys
 
 
-def _pairs(raw: str) -> dict[str, str]:
+def _signing_key(text: str, number: int) -> signing.SigningKey:
+    """Told by its number: where a comma is in the wrong place, half a secret stands where the id belongs."""
+    try:
+        key = signing.read(text)
+    except ValueError as error:
+        raise ValueError(f"key {number} {error}") from None
+    if key.algorithm == "HS256" and any(example in text.lower() for example in _EXAMPLES):
+        raise ValueError(f"key {number} is a known example")
+    return key
+
+
+def symmetric_keys(raw: str) -> dict[str, str]:
+    """Secrets by their ids, the newest first, written as ``jwt_keys`` are. Raises ValueError without repeating one."""
+    keys = with_ids(raw)
+    for number, key in enumerate(keys.values(), start=1):
+        _refuse_weak_key(key, number)
+    return keys
+
+
+def peppers(raw: str) -> dict[str, str]:
+    """As ``symmetric_keys``, less the JSON. ``none`` as the first entry, without a secret: new hashes get no pepper."""
+    first, comma, others = raw.partition(",")
+    if first.strip() != NO_PEPPER:
+        return symmetric_keys(raw)
+    return {NO_PEPPER: "", **(symmetric_keys(others) if comma else {})}
+
+
+def _refuse_weak_key(key: str, number: int) -> None:
+    if len(key.encode()) < MIN_BYTES:
+        raise ValueError(f"key {number} has fewer than {MIN_BYTES} bytes")
+    if any(example in key.lower() for example in _EXAMPLES):
+        raise ValueError(f"key {number} is a known example")
+
+
+def with_ids(raw: str) -> dict[str, str]:
+    """``id:text`` pairs or a JSON object, in their order, no id twice."""
+    pairs = json.loads(raw, object_pairs_hook=list) if raw.startswith("{") else _pairs(raw)
+    if not pairs or not all(isinstance(text, str) for _, text in pairs):
+        raise ValueError("every key has an id and a text")
+    keys = {kid.strip(): text.strip() for kid, text in pairs}
+    if not all(_ID.fullmatch(kid) for kid in keys):
+        raise ValueError("an id has 1 to 32 letters, digits, dots, hyphens or underscores")
+    if len(keys) != len(pairs):
+        raise ValueError("an id stands twice")
+    return keys
+
+
+def _pairs(raw: str) -> list[tuple[str, str]]:
     pairs = [part.partition(":") for part in raw.split(",")]
     if not all(colon for _, colon, _ in pairs):
         raise ValueError("one of its parts has no colon")
-    return {kid: key for kid, _, key in pairs}
+    return [(kid, text) for kid, _, text in pairs]

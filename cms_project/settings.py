@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 from functools import partial
+from urllib.parse import urlsplit
 
-from cms_project import database, env, openapi, secrets, theme
+from cms_project import database, env, mailing, openapi, secrets, single_sign_on, theme
 
 BASE_DIR = env.BASE_DIR
 
@@ -12,6 +13,7 @@ DEBUG = env.boolean("DEBUG", False)
 SECRET_KEY = secrets.secret_key(env.text("SECRET_KEY"), debug=DEBUG, kept_in=BASE_DIR / ".secret_key")
 PORT = env.integer("PORT", 8000, low=1, high=65535)
 PUBLIC_BASE_URL = env.url("PUBLIC_BASE_URL", f"http://localhost:{PORT}")
+SITE_NAME = env.text("SITE_NAME", urlsplit(PUBLIC_BASE_URL).hostname or "")
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0, low=0, high=10)
 WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", 2, low=1, high=256)
@@ -42,6 +44,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
+    "accounts.apps.AllauthConfig",  # allauth.account, for allauth.mfa; none of its views or backends is reachable
+    "allauth.mfa",
+    "django_tasks_db",
     "corsheaders",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -54,13 +59,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Two middleware lists in one process: the API's is short and natively asynchronous (core.asgi) ---------------
 API_MIDDLEWARE = [
     "core.middleware.api_edge",
-    "corsheaders.middleware.CorsMiddleware",
+    "core.cors.CorsWithFewCredentials",
     "core.middleware.unread_request",
 ]
 MIDDLEWARE = [
     "core.middleware.site_edge",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "core.middleware.desk_policy",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -69,7 +75,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-SITE_PREFIXES = ("/admin/", "/static/")
+# The last four are where links in mails lead (accounts.links.Purpose).
+SITE_PREFIXES = ("/admin/", "/static/", "/verify-email/", "/password-reset/", "/invitation/", "/email-change/")
 API_MAX_BODY_BYTES = 2_500_000
 SITE_MAX_BODY_BYTES = 12_000_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = API_MAX_BODY_BYTES
@@ -115,22 +122,30 @@ REFRESH_TOKEN_LIFETIME = timedelta(seconds=env.integer("REFRESH_TOKEN_SECONDS", 
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFETIME,
     "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
-    "SIGNING_KEY": next(iter(JWT_KEYS.values())),
     "AUDIENCE": "stitch-api",
     "ISSUER": PUBLIC_BASE_URL,
     "USER_ID_CLAIM": "sub",
     "TOKEN_TYPE_CLAIM": "token_type",
     "AUTH_HEADER_TYPES": ("Bearer",),
 }
+REGISTRATION = env.one_of("REGISTRATION", "closed", among=("closed", "open"))
+VERIFICATION_LIFETIME = timedelta(hours=env.integer("VERIFICATION_HOURS", 24, low=1, high=720))
+PASSWORD_RESET_LIFETIME = timedelta(minutes=env.integer("PASSWORD_RESET_MINUTES", 60, low=5, high=1_440))
+INVITATION_LIFETIME = timedelta(hours=env.integer("INVITATION_HOURS", 168, low=1, high=720))
 
 _HASHERS = {
     "bcrypt": "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
     "argon2": "django.contrib.auth.hashers.Argon2PasswordHasher",
 }
+_PEPPERED = {"bcrypt": "accounts.hashers.PepperedBCrypt", "argon2": "accounts.hashers.PepperedArgon2"}
 PASSWORD_HASHER = env.one_of("PASSWORD_HASHER", "bcrypt", among=("bcrypt", "argon2"))
+PASSWORD_PEPPERS: dict[str, str] = env.parsed(
+    "PASSWORD_PEPPER", {}, secrets.peppers, "id:secret,older-id:older-secret or none,older-id:older-secret"
+)
+_hashers = [_PEPPERED, _HASHERS] if next(iter(PASSWORD_PEPPERS.values()), "") else [_HASHERS, _PEPPERED]
 PASSWORD_HASHERS = [
-    _HASHERS[PASSWORD_HASHER],
-    *(path for name, path in _HASHERS.items() if name != PASSWORD_HASHER),
+    *(paths[PASSWORD_HASHER] for paths in _hashers),  # the first makes new hashes, all verify
+    *(path for paths in _hashers for name, path in paths.items() if name != PASSWORD_HASHER),
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -144,14 +159,29 @@ AUTH_PASSWORD_VALIDATORS = [
 ] + [{"NAME": "accounts.credentials.MaximumLength"}]
 LOGIN_REDIRECT_URL = "admin:index"
 
+# Second factors and passkeys (accounts.factors). Encrypted with the first of these keys; all of them, and in the end
+# one that is derived from SECRET_KEY, decrypt.
+SECOND_FACTOR_KEYS: dict[str, str] = env.parsed(
+    "SECOND_FACTOR_KEYS", {}, secrets.symmetric_keys, "id:secret,older-id:older-secret"
+)
+PASSKEY_RP_ID = env.domain_above("PASSKEY_RP_ID", PUBLIC_BASE_URL)
+MFA_ADAPTER = "accounts.factors.encryption.Adapter"
+MFA_TOTP_ISSUER = urlsplit(PUBLIC_BASE_URL).hostname
+MFA_RECOVERY_CODE_DIGITS = 10
+
 # django_ratelimit stays out of INSTALLED_APPS: it has no models, and its checks refuse caches that do count rightly.
 RATELIMIT_ENABLE = env.boolean("RATELIMIT_ENABLE", True)
 RATELIMIT_USE_CACHE = "counters"
 AUTH_RATE = env.rate("AUTH_RATE", "5/m")
+LOCKOUT_ENABLE = env.boolean("LOCKOUT_ENABLE", True)
+LOCKOUT_FAILURES = env.integer("LOCKOUT_FAILURES", 5, low=1, high=1_000)
+LOCKOUT_MAX_SECONDS = env.integer("LOCKOUT_MAX_SECONDS", 240, low=15, high=300)
 
 ALLOWED_ORIGINS = env.origins("ALLOWED_ORIGINS")
 CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
 CORS_URLS_REGEX = r"^/api/.*$"
+# Where the refresh cookie is set or used.
+CORS_CREDENTIALS_URLS_REGEX = r"/api/v1/auth/(login|login/second-factor|login/passkey|sso/exchange|refresh|logout)"
 CORS_ALLOW_METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 CORS_ALLOW_HEADERS = (
     "accept",
@@ -164,6 +194,36 @@ CORS_ALLOW_HEADERS = (
 )
 CORS_EXPOSE_HEADERS = ("ETag", "Link", "Location", "X-Request-ID", "Retry-After", "Idempotency-Replayed")
 CORS_PREFLIGHT_MAX_AGE = 7200
+
+# --- Single sign-on, an optional extra (requirements-sso.txt): without OIDC_ISSUER nothing of it is there ----------
+OIDC_ISSUER = env.parsed("OIDC_ISSUER", "", single_sign_on.issuer, "https://…, the issuer as the provider writes it")
+OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = env.text("OIDC_CLIENT_SECRET")
+OIDC_NAME = env.text("OIDC_NAME", "single sign-on")
+OIDC_SCOPES: tuple[str, ...] = env.parsed(
+    "OIDC_SCOPES", ("openid", "email", "profile"), single_sign_on.scopes, "names of scopes, openid among them"
+)
+OIDC_CREATE_USERS = env.boolean("OIDC_CREATE_USERS", False)
+OIDC_ROLE_CLAIM = env.text("OIDC_ROLE_CLAIM")
+OIDC_ROLES: dict[str, str] = env.parsed(
+    "OIDC_ROLES", {}, single_sign_on.roles, "value:role pairs, such as cms-admins:admin"
+)
+single_sign_on.refuse_half({name: value for name, value in globals().items() if name.startswith("OIDC_")})
+
+# --- What leaves the request: jobs, and mail ----------------------------------------------------------------------
+BACKGROUND = env.boolean("BACKGROUND", True)
+JOBS_KEEP_DAYS = env.integer("JOBS_KEEP_DAYS", 7, low=1, high=365)
+TASKS = {"default": {"BACKEND": "core.jobs.Queue", "QUEUES": ["default", "mail"]}}
+MAILERS = {
+    "default": env.parsed("EMAIL_URL", mailing.CONSOLE if DEBUG else mailing.UNSET, mailing.from_url, mailing.FORMS)
+}
+DEFAULT_FROM_EMAIL = env.parsed(
+    "DEFAULT_FROM_EMAIL",
+    f"noreply@{urlsplit(PUBLIC_BASE_URL).hostname}",
+    mailing.sender,
+    "an address, or Name <address>",
+)
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # --- Browsers ----------------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = IS_HTTPS
@@ -179,7 +239,8 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
 X_FRAME_OPTIONS = "DENY"
 UNFOLD = theme.UNFOLD
 DJANGO_PROSE_EDITOR_EXTENSIONS = theme.PROSE_EXTENSIONS
-SECURE_CSP = theme.ADMIN_CSP  # of the site's middleware list, so of the admin; the API's is in core.middleware
+SECURE_CSP = theme.STRICT_CSP  # of the site's middleware list; the API has its own in core.middleware
+ADMIN_CSP = theme.ADMIN_CSP  # the one exception (docs/decisions/0005)
 SECURE_REFERRER_POLICY = "same-origin"
 
 # --- Public answers ----------------------------------------------------------------------------------------------

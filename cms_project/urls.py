@@ -3,25 +3,33 @@
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
+from accounts.api import jwks, urls_pages
 from core import errors
 from core.api import docs, health, problems
 
 api = [path("", include("accounts.api.urls")), path("", include("content.api.urls"))]
+if settings.OIDC_ISSUER:
+    api.append(path("", include("accounts.api.urls_sso")))
 
 
 async def not_found(request: HttpRequest) -> HttpResponse:
     return problems.render(errors.NotFound())
 
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = []
+if settings.OIDC_ISSUER:
+    urlpatterns.append(path("admin/sso/", include("accounts.sso.admin")))
+urlpatterns += [
     path("api/v1/", include(api)),
+    path(".well-known/jwks.json", jwks.jwks),
     path("problems", docs.problem_list),
     path("problems/<str:code>", docs.problem),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("admin/", admin.site.urls),
+    *urls_pages.urlpatterns,
 ]
 if settings.DOCS_ENABLED:
     urlpatterns += [

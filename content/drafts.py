@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from accounts import audit
 from accounts.models import User
 from content import publishing, revisions, rights
-from content.models import Action, BlogPost, Entry, State, Versioned
+from content.models import Action, BlogPost, Entry, Revision, State, Versioned
 from core import errors, html
 from core import slugs as slug_rules
 from delivery import slugs
@@ -63,7 +64,7 @@ def change(thing: V, values: Mapping[str, Any], *, by: User, now: datetime, remo
     if isinstance(thing, Entry) and "slug" in changed:
         slugs.release(thing.KIND, before["slug"], thing.pk)
         slugs.claim(thing.KIND, thing.slug, thing.pk)
-    _save(thing, changed, action=Action.UPDATED, by=by, now=now)
+    _save(thing, changed, before, action=Action.UPDATED, by=by, now=now)
     return True
 
 
@@ -74,7 +75,7 @@ def delete(entry: Entry, *, by: User, now: datetime) -> None:
     publishing.withdraw(entry, by=by, now=now)
     slugs.release_all(entry.KIND, entry.pk)
     entry.deleted_at = now
-    _save(entry, ["deleted_at"], action=Action.DELETED, by=by, now=now)
+    _save(entry, ["deleted_at"], entry.values(), action=Action.DELETED, by=by, now=now)
 
 
 @transaction.atomic
@@ -83,10 +84,11 @@ def restore(entry: E, *, by: User, now: datetime) -> E:
     rights.require_delete(by, entry)
     if entry.deleted_at is None:
         raise errors.Conflict("It is not in the bin.")
+    before = entry.values()
     entry.slug = slugs.claim_like(entry.KIND, entry.slug, entry.pk)
     entry.deleted_at = None
     entry.state = State.DRAFT
-    _save(entry, ["slug", "deleted_at", "state"], action=Action.RESTORED, by=by, now=now)
+    _save(entry, ["slug", "deleted_at", "state"], before, action=Action.RESTORED, by=by, now=now)
     return entry
 
 
@@ -121,12 +123,23 @@ def _save_new(entry: E, *, by: User, now: datetime) -> E:
     revision = revisions.stamp(entry, action=Action.CREATED, by=by, now=now)
     entry.save(force_insert=True)
     revision.save(force_insert=True)
+    _tell(revision, entry, {}, by=by)
     return entry
 
 
-def _save(thing: Versioned, changed: list[str], *, action: Action, by: User, now: datetime) -> None:
+def _save(
+    thing: Versioned, changed: list[str], before: Mapping[str, Any], *, action: Action, by: User, now: datetime
+) -> None:
     thing.version += 1
     thing.updated_at, thing.updated_by = now, by
     revision = revisions.stamp(thing, action=action, by=by, now=now)
     thing.save(update_fields=[*changed, "version", "revision_id", "updated_at", "updated_by"])
     revision.save(force_insert=True)
+    _tell(revision, thing, before, by=by)
+
+
+def _tell(revision: Revision, thing: Versioned, before: Mapping[str, Any], *, by: User) -> None:
+    """The row of the audit trail: `page.created`, `post.updated`, `settings.updated`, …"""
+    changes = {name: pair for name, pair in audit.differences(before, thing.values()).items() if any(pair)}
+    facts = {"version": thing.version}
+    audit.record(f"{thing.KIND}.{revision.action}", by=by, on=thing, changes=changes, facts=facts)

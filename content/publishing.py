@@ -6,6 +6,7 @@ from typing import TypeVar
 from django.db import transaction
 from django.db.models import F
 
+from accounts import audit
 from accounts.models import User
 from content import rights
 from content.models import Entry, State, Versioned
@@ -38,6 +39,7 @@ def publish(thing: V, *, by: User, now: datetime) -> Publication:
         thing.state = State.DRAFT
         thing.save(update_fields=["state"])
     _next_version(thing)
+    audit.record(f"{thing.KIND}.published", by=by, on=thing, facts={"version": thing.version})
     return publication
 
 
@@ -47,15 +49,20 @@ def unpublish(entry: Entry, *, by: User, now: datetime) -> None:
     rights.require_publish(by, type(entry))
     if not rights.is_visible(entry):
         raise NotPublished()
-    publications.withdraw(entry.KIND, entry.pk, working_slug=entry.slug, by=by.pk, now=now)
     _next_version(entry)
+    _take_away(entry, by=by, now=now)
 
 
 def withdraw(entry: Entry, *, by: User, now: datetime) -> None:
     """Unpublishes whatever is public or scheduled, as a part of deleting; nothing to do is no error."""
     if Publication.objects.of(entry.KIND, entry.pk).not_over().exists():
         rights.require_publish(by, type(entry))
-        publications.withdraw(entry.KIND, entry.pk, working_slug=entry.slug, by=by.pk, now=now)
+        _take_away(entry, by=by, now=now)
+
+
+def _take_away(entry: Entry, *, by: User, now: datetime) -> None:
+    publications.withdraw(entry.KIND, entry.pk, working_slug=entry.slug, by=by.pk, now=now)
+    audit.record(f"{entry.KIND}.unpublished", by=by, on=entry, facts={"version": entry.version})
 
 
 def _next_version(thing: Versioned) -> None:

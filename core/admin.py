@@ -3,15 +3,15 @@
 from typing import Any
 
 from django.contrib.admin.options import ActionLocation
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.admin import ModelAdmin as UnfoldModelAdmin
-from unfold.contrib.filters.admin import TextFilter
+from unfold.contrib.filters.admin import RangeDateTimeFilter, TextFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget as Textarea
 from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
 
-__all__ = ["ModelAdmin", "TextFilter", "TextInput", "Textarea", "display"]
+__all__ = ["ModelAdmin", "RangeDateTimeFilter", "TextFilter", "TextInput", "Textarea", "display"]
 
 
 MAX_SEARCH = 100
@@ -23,6 +23,20 @@ class ModelAdmin(UnfoldModelAdmin):  # type: ignore[misc] # unfold is not annota
     warn_unsaved_form = True
     list_per_page = 25
     show_full_result_count = False  # it would count the whole table a second time
+
+    # --- History: Django's own log knows only what was done in the admin, so no page leads there ---
+
+    def shows_history(self, request: HttpRequest) -> bool:
+        """For a class that has a ``history_view`` of its own to say."""
+        return False
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        context["show_history"] = self.shows_history(request)
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return response
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        raise Http404
 
     def get_action_choices(
         self,

@@ -18,6 +18,8 @@ from django.utils import timezone
 
 logger = logging.getLogger(__name__)
 
+SWEEP_CHANCE = 0.01  # of a step: housekeeping costs nobody a wait that could be noticed
+
 _STEP = """
 INSERT INTO core_counter (key, value, expires_at) VALUES (%s, %s, %s)
 ON CONFLICT (key) DO UPDATE SET
@@ -35,8 +37,7 @@ class DatabaseCounters(BaseCache):
 
     def add(self, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         """True when this call made the key; with ``value`` 1 a second caller counts on top of it through ``incr``."""
-        if random.random() < 0.01:  # noqa: S311 - housekeeping, not a secret
-            self._sweep()
+        sweep_now_and_then()
         now = timezone.now()
         seconds = self.default_timeout if timeout is DEFAULT_TIMEOUT else timeout
         with connection.cursor() as cursor:
@@ -78,10 +79,6 @@ class DatabaseCounters(BaseCache):
     def _name(self, key: str, version: int | None) -> str:
         return self.make_and_validate_key(key, version=version)
 
-    def _sweep(self) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM core_counter WHERE expires_at <= %s", [_stored(timezone.now())])
-
 
 class RedisCountersWithFallback(RedisCache):
     """Redis counts; whenever it does not answer, the database does."""
@@ -108,6 +105,19 @@ class RedisCountersWithFallback(RedisCache):
         except (ConnectionError, TimeoutError) as away:
             logger.warning("Redis is away, the database counts instead: %s", away)
             return database(*args, **kwargs)
+
+
+def sweep_now_and_then() -> None:
+    if random.random() < SWEEP_CHANCE:  # noqa: S311 - housekeeping, not a secret
+        sweep()
+
+
+def sweep() -> None:
+    """Deletes what has ended. Rows that somebody holds are left for another time, so that nobody waits in a circle."""
+    skipping = "FOR UPDATE SKIP LOCKED" if connection.vendor == "postgresql" else ""
+    ended = f"SELECT key FROM core_counter WHERE expires_at <= %s {skipping}"  # noqa: S608 - two constants
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM core_counter WHERE key IN ({ended})", [_stored(timezone.now())])  # noqa: S608
 
 
 def _stored(moment: Any) -> Any:

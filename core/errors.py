@@ -4,8 +4,9 @@ Each class carries a stable machine-readable ``code`` that is part of the HTTP c
 HTTP; ``core.api.problems`` turns a refusal into a status and an RFC 9457 body. Verbs subclass these beside themselves.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
@@ -23,6 +24,7 @@ class Refusal(Exception):
     code = "refused"
     title = "The request was refused"
     meaning = ""  # for /problems, where there is more to say than its status says
+    members: Mapping[str, Any] = {}  # more members of the problem's body, for programs (RFC 9457, 3.2)
 
     def __init__(self, detail: str = "", *, errors: Iterable[FieldError] = (), retry_after: int | None = None) -> None:
         self.detail = detail or self.title
@@ -41,6 +43,7 @@ class Malformed(Refusal):
 class Unauthenticated(Refusal):
     code = "not_authenticated"
     title = "Authentication is required"
+    schemes = "Bearer"  # by which to try again: WWW-Authenticate
 
 
 class Forbidden(Refusal):

@@ -8,8 +8,9 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
 from django.utils.decorators import async_only_middleware, sync_only_middleware
+from django.views.decorators.csp import csp_override
 
-from core import errors
+from core import addresses, errors
 from core.api import problems
 from core.observability import log_request, request_id_from, request_id_var
 
@@ -18,6 +19,12 @@ SyncNext = Callable[[HttpRequest], HttpResponseBase]
 
 PROBES = ("/healthz", "/readyz")  # asked by their address, not by the site's name
 API_CSP = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+# What no page of ours uses, nobody who gets a script into one shall use either.
+PERMISSIONS_POLICY = ", ".join(
+    f"{feature}=()"
+    for feature in ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "serial", "usb")
+)
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 
 @async_only_middleware
@@ -35,7 +42,7 @@ def api_edge(get_response: Next) -> Next:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
         if settings.SECURE_HSTS_SECONDS and request.is_secure():
-            response.headers.setdefault("Strict-Transport-Security", f"max-age={settings.SECURE_HSTS_SECONDS}")
+            response.headers.setdefault("Strict-Transport-Security", _hsts())
         if isinstance(response, HttpResponse) and response.status_code not in (204, 304):
             response.headers.setdefault("Content-Length", str(len(response.content)))
         _end(request, response, started, request_id)
@@ -64,8 +71,24 @@ def site_edge(get_response: SyncNext) -> SyncNext:
         refused = getattr(request, "refused", None)
         if "%00" in request.META["QUERY_STRING"]:  # PostgreSQL would refuse it with an error of its own
             refused = errors.Malformed("Text may not contain NUL characters.")
+        if request.method not in METHODS:  # TRACE would echo what a proxy has added, cookies among it
+            refused = errors.MethodNotAllowed(sorted(METHODS))
         response = problems.render(refused) if refused else get_response(request)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
         _end(request, response, started, request_id)
+        return response
+
+    return middleware
+
+
+@sync_only_middleware
+def desk_policy(get_response: SyncNext) -> SyncNext:
+    """The admin's own content security policy, for all of it: login, pages, errors. Stands right inside Django's."""
+    below_desk = csp_override(settings.ADMIN_CSP)(get_response)
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        is_desk = request.path_info.startswith("/admin/")
+        response: HttpResponseBase = below_desk(request) if is_desk else get_response(request)
         return response
 
     return middleware
@@ -74,12 +97,14 @@ def site_edge(get_response: SyncNext) -> SyncNext:
 def _begin(request: HttpRequest) -> tuple[float, str]:
     request_id = request_id_from(request.META.get("HTTP_X_REQUEST_ID"))
     request_id_var.set(request_id)
+    addresses.client_address_var.set(addresses.client_address(request))
     request.arrived_at = time.time()  # type: ignore[attr-defined] # tokens.rotate judges races by it
     return time.perf_counter(), request_id
 
 
 def _end(request: HttpRequest, response: HttpResponseBase, started: float, request_id: str) -> None:
     response["X-Request-ID"] = request_id
+    response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
     user = getattr(request, "user", None)
     log_request(
         method=request.method or "",
@@ -89,6 +114,13 @@ def _end(request: HttpRequest, response: HttpResponseBase, started: float, reque
         user=str(user.pk) if user is not None and user.pk else None,
         request_id=request_id,
     )
+
+
+def _hsts() -> str:
+    """The same as Django's SecurityMiddleware says for the admin."""
+    subdomains = "; includeSubDomains" if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS else ""
+    preload = "; preload" if settings.SECURE_HSTS_PRELOAD else ""
+    return f"max-age={settings.SECURE_HSTS_SECONDS}{subdomains}{preload}"
 
 
 def _to_https(request: HttpRequest) -> HttpResponseBase | None:

@@ -14,11 +14,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-FILES = {"run": ["requirements.txt"], "dev": ["requirements.txt", "requirements-dev.txt"]}
+FILES = {
+    "run": ["requirements.txt"],
+    "sso": ["requirements.txt", "requirements-sso.txt"],
+    "dev": ["requirements.txt", "requirements-sso.txt", "requirements-dev.txt"],
+}
 
 
 def main() -> None:
-    wanted = "dev" if sys.argv[1:] == ["dev"] else "run"
+    wanted = sys.argv[1] if sys.argv[1:] and sys.argv[1] in FILES else "run"
     with Path(__file__).open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if is_installed(wanted):
@@ -29,8 +33,8 @@ def main() -> None:
 
 
 def is_installed(wanted: str) -> bool:
-    """Whoever has what tests need has what the server needs."""
-    return is_sound() and any(_stamped(kind) == stamp(kind) for kind in {wanted, "dev"})
+    """Whoever has what tests need, or what an extra needs, has what the server needs."""
+    return is_sound() and any(_stamped(kind) == stamp(kind) for kind, files in FILES.items() if _holds(files, wanted))
 
 
 def is_sound() -> bool:
@@ -51,11 +55,15 @@ def make() -> None:
 def install(wanted: str) -> None:
     say(f"Installing what {FILES[wanted][-1]} lists; this happens once")
     environment = {**os.environ, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
-    listed = FILES[wanted][-1]  # requirements-dev.txt takes requirements.txt along
+    listed = FILES[wanted][-1]  # it takes the others along
     command: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--no-warn-script-location", "-r", listed]
     if subprocess.run(command, cwd=ROOT, env=environment).returncode:
         sys.exit("The requirements could not be installed; what pip says stands above. The next try goes on from here.")
     (VENV / f".installed-{wanted}").write_text(stamp(wanted))
+
+
+def _holds(files: list[str], wanted: str) -> bool:
+    return set(files) >= set(FILES[wanted])
 
 
 def stamp(wanted: str) -> str:

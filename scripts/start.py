@@ -58,6 +58,7 @@ def serve() -> None:
     command("check")
     tell_what_is_weak()
     prepare(settings)
+    tell_who_is_shut_out()
     command("ensure_admin")
     close_connections()
     asgi = "cms_project.asgi:application"
@@ -80,6 +81,14 @@ def tell_what_is_weak() -> None:
     weak = [one for one in doctor.examine() if one.level != "info"]
     if weak:
         doctor.show(weak, sys.stderr)
+
+
+def tell_who_is_shut_out() -> None:
+    from cms_project import doctor
+
+    found = doctor.shut_out()
+    if found:
+        doctor.show(found, sys.stderr)
 
 
 def prepare(settings: Any) -> None:

@@ -1,7 +1,7 @@
 """Shared fixtures: a client that goes through the API's real middleware list and the real asynchronous views."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
@@ -13,6 +13,11 @@ from django.core.cache import caches
 from django.http import HttpResponse
 from django.test import AsyncClient
 from django.test.client import AsyncClientHandler
+
+from accounts import audit_actions
+from core import jobs
+
+audit_actions.is_strict = True
 
 
 class ApiHandler(AsyncClientHandler):
@@ -89,3 +94,27 @@ def committed(transactional_db: None) -> None:
 def empty_caches() -> Iterator[None]:
     yield
     caches["default"].clear()
+
+
+@pytest.fixture(autouse=True)
+def no_sweep_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two equal requests do equal work, except in the tests that ask for a sweep."""
+    monkeypatch.setattr("core.counters.SWEEP_CHANCE", 0)
+
+
+@pytest.fixture
+def run_jobs(db: None) -> Callable[..., int]:
+    """``run_jobs()`` runs every job that is due, and those they enqueue, and returns how many ran.
+
+    What a job raises is raised, unless ``failing=True``: then it is retried later, as on a server.
+    """
+
+    def run(*, failing: bool = False) -> int:
+        ran = []
+        while (done := jobs.run_next()) is not None:
+            if done.error is not None and not failing:
+                raise done.error
+            ran.append(done)
+        return len(ran)
+
+    return run

@@ -13,3 +13,4 @@ RATELIMIT_ENABLE = False
 ALLOWED_ORIGINS = CORS_ALLOWED_ORIGINS = ["http://localhost:5173"]
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}  # noqa: F405
+BACKGROUND = False

@@ -4,12 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpResponse
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, PolymorphicProxySerializer, extend_schema
 
 from accounts.api import serializers
+from accounts.api.cookie import CsrfFailed
+from accounts.api.serializers_keys import MeDetail
 from accounts.credentials import InvalidCredentials
+from accounts.factors.second_step import SecondFactorRequired
 from accounts.limits import TooManyAttempts
+from accounts.lockout import TooManyFailures
 from accounts.tokens import AlreadyRotated, TokenInvalid, TokenReused
 from core.api import schema as document
 from core.api import schema_problems
@@ -29,6 +33,7 @@ USER = {
     "created_at": "2026-03-01T09:30:00.000000Z",
 }
 PAIR = {"access_token": TOKEN, "refresh_token": TOKEN, "token_type": "Bearer", "expires_in": 900, "user": USER}
+COOKIE_PAIR = {name: value for name, value in PAIR.items() if name != "refresh_token"}
 NO_TOKEN: Any = [{}]
 NO_NUL = {"pattern": "^[^\\u0000]*$"}
 
@@ -58,12 +63,24 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         ]
 
 
+class CookiePairShape(OpenApiSerializerExtension):  # type: ignore[no-untyped-call] # drf-spectacular's registry
+    """Nothing else, and above all no refresh token: a pair is either the one or the other."""
+
+    target_class = serializers.CookiePair
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> Any:
+        mapped = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return mapped | {"additionalProperties": False}
+
+
 def _door(operation_id: str, *, body: Any, sent: dict[str, Any], answers: dict[int, Any], **rest: Any) -> Decorator:
     """What the credential doors share: no token is needed, attempts are limited, and there is an example each way."""
     examples = [OpenApiExample("Request", sent, media_type=rest.pop("media_type", None), request_only=True)]
     if 200 in answers:
         examples.append(OpenApiExample("Pair", PAIR, response_only=True, status_codes=["200"]))
-    refusals = document.refusing(TooManyAttempts, *rest.pop("refusals"))
+    if answers is EITHER_PAIR:
+        examples.append(OpenApiExample("By cookie", COOKIE_PAIR, response_only=True, status_codes=["200"]))
+    refusals = document.refusing(TooManyAttempts, *rest.pop("refusals")) | rest.pop("extensions", {})
     return extend_schema(
         operation_id=operation_id,
         tags=["auth"],
@@ -77,16 +94,21 @@ def _door(operation_id: str, *, body: Any, sent: dict[str, Any], answers: dict[i
 
 
 _PAIR = {200: OpenApiResponse(serializers.TokenPair, "A pair of tokens, and whose it is.")}
+_EITHER: Any = PolymorphicProxySerializer("AnyPair", [serializers.TokenPair, serializers.CookiePair], None)
+EITHER_PAIR = {200: OpenApiResponse(_EITHER, "A pair of tokens, and whose it is; the refresh token perhaps as cookie.")}
 
 login = _door(
     "login",
     body=serializers.LoginInput,
     sent={"email": "author@example.com", "password": "correct horse"},
-    answers=_PAIR,
-    refusals=[InvalidCredentials],
+    answers=EITHER_PAIR,
+    refusals=[InvalidCredentials, SecondFactorRequired, TooManyFailures, CsrfFailed],
     summary="Log in with e-mail and password",
     description="A wrong password, an unknown e-mail and an inactive account are one and the same answer: 401 "
-    "`invalid_credentials`. Counts against the limit of attempts per client address.",
+    "`invalid_credentials`. Counts against the limit of attempts per client address. After five failures the "
+    "next attempts wait: 429 `too_many_failures`, whatever was sent; `Retry-After` says for how long. Where a second "
+    "factor is set up, the right password is answered with 401 `second_factor_required`, whose `challenge` goes to "
+    "`secondFactor`.",
 )
 token = _door(
     "token",
@@ -94,7 +116,7 @@ token = _door(
     media_type=FORM,
     sent={"grant_type": "password", "username": "author@example.com", "password": "correct horse"},
     answers=_PAIR,
-    refusals=[InvalidCredentials],
+    refusals=[InvalidCredentials, SecondFactorRequired, TooManyFailures],
     summary="Log in with the OAuth2 password form",
     description="The same as `login`, for tools that speak OAuth2, such as *Authorize* in Swagger UI: RFC 6749, "
     "section 4.3, with the e-mail as `username`. Errors have the shape that they have everywhere in this API.",
@@ -103,28 +125,33 @@ refresh = _door(
     "refresh",
     body=serializers.RefreshInput,
     sent={"refresh_token": TOKEN},
-    answers=_PAIR,
-    refusals=[AlreadyRotated, TokenReused, TokenInvalid],
+    answers=EITHER_PAIR,
+    refusals=[AlreadyRotated, TokenReused, TokenInvalid, CsrfFailed],
+    extensions={document.OPTIONAL_BODY: True},
     summary="Exchange a refresh token for a new pair",
     description="A refresh token is good for one exchange. 401 `already_rotated`: another request of yours, sent at "
     "the same time, has the new pair. 401 `token_reused`: the token was used before, and the whole family of tokens is "
-    "revoked; log in again. 401 `token_invalid`: anything else; log in again.",
+    "revoked; log in again. 401 `token_invalid`: anything else; log in again. Without a refresh token in the body (or "
+    "without a body) the one of the cookie is exchanged, if `Origin` is allowed, and the new one is the new cookie.",
 )
 logout = _door(
     "logout",
     body=serializers.RefreshInput,
     sent={"refresh_token": TOKEN},
     answers={204: OpenApiResponse(description="Logged out.")},
-    refusals=[TokenInvalid],
+    refusals=[TokenInvalid, CsrfFailed],
+    extensions={document.OPTIONAL_BODY: True},
     summary="Log out",
     description="Revokes the refresh token and every token of its family, access tokens too, at once. Doing it again "
-    "with the same token is no error.",
+    "with the same token is no error. Without a refresh token in the body (or without a body) it is the one of the "
+    "cookie, if `Origin` is allowed, and the cookie is deleted.",
 )
 me = extend_schema(
     operation_id="me",
-    tags=["auth"],
+    tags=["account"],
     summary="Who am I, and what may I do?",
-    description="The user whose access token this is, with the rights as they are at this moment.",
-    responses={200: OpenApiResponse(serializers.UserDetail, "The user.")},
+    description="The user whose access token this is, with the rights as they are at this moment. With an API key: its "
+    "maker, the rights that the key has now, and as `api_key` the key.",
+    responses={200: OpenApiResponse(MeDetail, "The user.")},
     examples=[OpenApiExample("User", USER, response_only=True, status_codes=["200"])],
 )

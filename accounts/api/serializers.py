@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from accounts.api.cookie import Delivery
 from accounts.credentials import MAX_PASSWORD_LENGTH
 from accounts.models import Role, User
 from accounts.tokens import Pair
@@ -13,7 +14,18 @@ from core.api.serializers import StrictInput, StrictText
 MAX_TOKEN_LENGTH = 4096
 
 
-class LoginInput(StrictInput):
+class DeliveryInput(StrictInput):
+    """What every login takes: how it wants the refresh token delivered (``CredentialDoor.paired``)."""
+
+    delivery = serializers.ChoiceField(
+        choices=[one.value for one in Delivery],
+        default=Delivery.JSON.value,
+        help_text="Where the refresh token goes: into the body of the answer (`json`, the default) or into a cookie "
+        "that no script can read (`cookie`), which is for pages of this site and needs their `Origin`.",
+    )
+
+
+class LoginInput(DeliveryInput):
     """E-mail and password."""
 
     email = StrictText(max_length=254, trim_whitespace=False, help_text="In any case.")
@@ -21,9 +33,9 @@ class LoginInput(StrictInput):
 
 
 class RefreshInput(StrictInput):
-    """The refresh token that was given last."""
+    """The refresh token that was given last. Without it, or without a body, the cookie is used."""
 
-    refresh_token = StrictText(max_length=MAX_TOKEN_LENGTH, trim_whitespace=False)
+    refresh_token = StrictText(max_length=MAX_TOKEN_LENGTH, trim_whitespace=False, required=False)
 
 
 class PasswordGrantInput(StrictInput):
@@ -44,7 +56,7 @@ class UserDetail(serializers.Serializer[User]):
     id = serializers.UUIDField()
     email = serializers.EmailField()
     username = serializers.CharField()
-    display_name = serializers.CharField()
+    display_name = serializers.CharField(allow_blank=True)
     role = serializers.ChoiceField(choices=Role.choices, help_text="The highest one. What is allowed: `permissions`.")
     permissions = serializers.ListField(child=serializers.CharField(), help_text="Sorted names of rights.")
     is_active = serializers.BooleanField()
@@ -56,6 +68,15 @@ class TokenPair(serializers.Serializer[Pair]):
 
     access_token = serializers.CharField()
     refresh_token = serializers.CharField()
+    token_type = serializers.ChoiceField(choices=["Bearer"])
+    expires_in = serializers.IntegerField(help_text="Seconds until the access token expires.")
+    user = UserDetail()
+
+
+class CookiePair(serializers.Serializer[Pair]):
+    """The same where the refresh token travels as a cookie: this is all that a script sees."""
+
+    access_token = serializers.CharField()
     token_type = serializers.ChoiceField(choices=["Bearer"])
     expires_in = serializers.IntegerField(help_text="Seconds until the access token expires.")
     user = UserDetail()
@@ -75,10 +96,11 @@ def user_detail(user: User) -> dict[str, Any]:
     }
 
 
-def token_pair(pair: Pair) -> dict[str, Any]:
+def token_pair(pair: Pair, *, delivery: str = Delivery.JSON) -> dict[str, Any]:
+    in_body = {"refresh_token": pair.refresh_token} if delivery == Delivery.JSON else {}
     return {
         "access_token": pair.access_token,
-        "refresh_token": pair.refresh_token,
+        **in_body,
         "token_type": "Bearer",
         "expires_in": pair.expires_in,
         "user": user_detail(pair.user),

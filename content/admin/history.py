@@ -100,6 +100,9 @@ class HistoryAdmin(LookingAdmin):
         own = [path("<path:object_id>/history/<uuid:revision_id>/", view, name=f"{name}_bring_back")]
         return [*own, *super().get_urls()]
 
+    def shows_history(self, request: HttpRequest) -> bool:
+        return True
+
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         thing = self._seen(request, object_id)
         page = Paginator(Revision.objects.filter(entry_id=thing.pk).select_related("created_by"), PER_PAGE).get_page(

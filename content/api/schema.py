@@ -23,7 +23,7 @@ NOUN = {Kind.PAGE: "page", Kind.POST: "post", Kind.SETTINGS: "site settings"}
 TAG = {Kind.PAGE: "pages", Kind.POST: "posts", Kind.SETTINGS: "settings"}
 
 # Anybody may read; who sends a token may see more.
-ANYBODY: Any = [{}, {"bearerAuth": []}, {"passwordAuth": []}]
+ANYBODY: Any = [{}, {"bearerAuth": []}, {"passwordAuth": []}, {"apiKeyAuth": []}]
 
 Decorator = Callable[[Any], Any]
 

@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 
+from accounts.api.authentication import BearerOrKeyAuthentication
 from accounts.models import User
 from content import drafts, finding, listing, rights, saving
 from content.api import schema, shapes
@@ -30,6 +31,7 @@ def sees_drafts(request: HttpRequest, model: type[Versioned]) -> bool:
 class WorkingCopyViewSet(AsyncViewSet):
     """What entries and settings share: reading a working copy and answering a write."""
 
+    authentication_classes = (BearerOrKeyAuthentication,)
     model: type[Versioned]
 
     def read_working(self, request: HttpRequest, thing: Versioned) -> HttpResponse:

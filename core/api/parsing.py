@@ -5,7 +5,9 @@ PostgreSQL refuses the last two with an error of its own. All of it ends here, w
 """
 
 import json
+import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,6 +18,7 @@ from core.errors import FieldError, Invalid, Malformed
 
 MAX_DEPTH = 64
 MAX_PARAMETERS = 50
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 
 
 def json_body(request: HttpRequest) -> Any:
@@ -141,6 +144,21 @@ def flag(params: dict[str, str], name: str) -> bool:
     if params.get(name, "false") not in ("true", "false"):
         raise Invalid.field(name, "invalid", "true or false.")
     return params.get(name) == "true"
+
+
+def moment(text: str) -> datetime | None:
+    """RFC 3339 with its zone, in UTC; None where it is something else, or lies before year 1 or after 9999."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC) if _MOMENT.match(text) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def moment_of(params: dict[str, str], name: str) -> datetime | None:
+    found = moment(params[name]) if name in params else None
+    if name in params and found is None:
+        raise Invalid.field(name, "invalid", "A moment with its zone, such as 2026-03-01T09:30:00Z (a + as %2B).")
+    return found
 
 
 def choice(params: dict[str, str], name: str, *, among: Iterable[str], default: str) -> str:

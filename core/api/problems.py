@@ -84,7 +84,7 @@ def render(refusal: errors.Refusal) -> HttpResponse:
     if refusal.retry_after is not None:
         response["Retry-After"] = str(refusal.retry_after)
     if isinstance(refusal, errors.Unauthenticated):
-        response["WWW-Authenticate"] = "Bearer"
+        response["WWW-Authenticate"] = refusal.schemes
     if isinstance(refusal, errors.MethodNotAllowed):
         response["Allow"] = ", ".join(refusal.allowed)
     return response
@@ -99,6 +99,7 @@ def body(refusal: errors.Refusal, status: int) -> dict[str, Any]:
         "code": refusal.code,
         "errors": [{"field": one.field, "code": one.code, "detail": one.detail} for one in refusal.errors],
         "request_id": request_id_var.get(),
+        **refusal.members,
     }
 
 

@@ -14,10 +14,13 @@ from core.api import schema_health, schema_parameters, schema_problems
 from core.api.schema_problems import DECLARED, Refusals, Schema
 from core.api.serializers import StrictInput
 
+BODY = "x-body"  # marks a DELETE that has a body; only between an annotation and the hook
+OPTIONAL_BODY = "x-optional-body"  # marks an operation that does without one; the same
 CONDITIONS = {"If-Match", "If-None-Match", "Idempotency-Key"}
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 components: dict[str, Schema] = {}
+paths: dict[str, Schema] = {}  # of views that are no views of DRF's
 _described: dict[type[StrictInput], tuple[dict[str, Schema], str]] = {}
 
 HEADERS: dict[str, Schema] = {
@@ -95,6 +98,16 @@ class Operations(AutoSchema):
         """Our lists are objects with ``items``, and say so themselves: nothing is to be wrapped into an array."""
         return False
 
+    def _get_request_body(self, direction: Any = "request") -> Any:
+        """drf-spectacular takes it that no DELETE has a body. One that is marked has: it asks for a proof."""
+        if self.method != "DELETE" or BODY not in self.get_extensions():
+            return super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        self.method = "POST"
+        try:
+            return super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        finally:
+            self.method = "DELETE"
+
 
 def complete(result: Schema, **_: Any) -> Schema:
     """The last step of drf-spectacular (``POSTPROCESSING_HOOKS``)."""
@@ -108,16 +121,18 @@ def complete(result: Schema, **_: Any) -> Schema:
                 _complete_operation(method, path, operations[method], shared["responses"])
     shared["responses"] = dict(sorted(shared["responses"].items()))
     _link_created(result["paths"])
-    result["paths"] |= schema_health.paths()
+    result["paths"] |= schema_health.paths() | paths
     return result
 
 
 def _complete_operation(method: str, path: str, operation: Schema, shared: dict[str, Schema]) -> None:
     responses: dict[str, Schema] = operation["responses"]
-    if method == "get":
+    operation.pop(BODY, None)
+    if method == "get" and "200" in responses:
         _make_conditional(operation)
     if "requestBody" in operation:
-        operation["requestBody"]["required"] = True  # drf-spectacular finds the body of a PATCH optional; we do not
+        # drf-spectacular finds the body of a PATCH optional; we do not.
+        operation["requestBody"]["required"] = not operation.pop(OPTIONAL_BODY, False)
     for status, answer in responses.items():
         answer["headers"] = _headers(method, status, operation)
     for status, name, answer in schema_problems.responses_for(schema_problems.refusals_of(method, path, operation)):
@@ -153,7 +168,7 @@ def _headers(method: str, status: str, operation: Schema) -> dict[str, Schema]:
         names["Cache-Control"] = "CacheControl"
     if status == "200" and "per_page" in taken:
         names["Link"] = "Link"
-    if status in ("201", "301"):
+    if status in ("201", "301", "302"):
         names["Location"] = "Location"
     if "Idempotency-Key" in taken:
         names["Idempotency-Replayed"] = "IdempotencyReplayed"

@@ -4,7 +4,7 @@ A rule looks at what the document says about an operation already: its method, b
 rule can know (a login that fails, somebody else's entry) the operation declares: ``**schema.refusing(NotYours)``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
@@ -18,8 +18,13 @@ DECLARED = "x-refusals"  # only between an annotation and the hook; never in the
 WRITES = ("post", "put", "patch", "delete")
 REQUEST_ID = "4bf92f3577b34da6"
 
-# What is wrong with a token is for the app that reads tokens to say: it adds to this list.
+# Members that one kind of problem has beside the shared ones, with an example; apps above add theirs.
+members: dict[type[errors.Refusal], Schema] = {}
+
+# What is wrong with a token is for the app that reads tokens to say: it adds to this list, and to the rules for what
+# depends on the schemes that an operation takes.
 of_tokens: list[type[errors.Refusal]] = [errors.Unauthenticated]
+of_schemes: list[Callable[[set[str]], Iterable[type[errors.Refusal]]]] = []
 
 MEANING: dict[int, str] = {
     400: "The request cannot be read: its JSON, its encoding, its query string or its host name.",
@@ -40,7 +45,7 @@ MEANING: dict[int, str] = {
 }
 
 HEADERS: dict[int, dict[str, Schema]] = {
-    401: {"WWW-Authenticate": {"description": "The scheme to use.", "schema": {"type": "string", "enum": ["Bearer"]}}},
+    401: {"WWW-Authenticate": {"description": "The scheme to use.", "schema": {"type": "string"}}},
     429: {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
     503: {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
 }
@@ -81,7 +86,7 @@ def refusals_of(method: str, path: str, operation: Schema) -> set[type[errors.Re
     found: set[type[errors.Refusal]] = {errors.Malformed, errors.Invalid, errors.Unavailable}
     found.update(operation.pop(DECLARED, ()))
     is_anonymous_only = operation.get("security") == [{}]
-    found |= {errors.Unauthenticated} if is_anonymous_only else set(of_tokens)
+    found |= {errors.Unauthenticated} if is_anonymous_only else _of_tokens(operation)
     if method in WRITES and not is_anonymous_only:
         found.add(errors.Forbidden)
     if "{" in path:
@@ -91,6 +96,11 @@ def refusals_of(method: str, path: str, operation: Schema) -> set[type[errors.Re
     if any(parameter["name"] == "If-Match" for parameter in operation.get("parameters", ())):
         found |= {errors.PreconditionFailed, errors.PreconditionRequired}
     return found
+
+
+def _of_tokens(operation: Schema) -> set[type[errors.Refusal]]:
+    schemes = {name for one in operation.get("security", ()) for name in one}
+    return {*of_tokens, *(kind for rule in of_schemes for kind in rule(schemes))}
 
 
 def responses_for(refusals: set[type[errors.Refusal]]) -> Iterator[tuple[str, str, Schema]]:
@@ -121,6 +131,7 @@ def example(kind: type[errors.Refusal]) -> Schema:
         "code": kind.code,
         "errors": wrong if issubclass(kind, errors.Invalid) else [],
         "request_id": REQUEST_ID,
+        **members.get(kind, {}),
     }
 
 

@@ -22,6 +22,10 @@ class StrictInput(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+class EmptyInput(StrictInput):
+    """Of an operation that needs no body: an empty object at most."""
+
+
 class StrictText(serializers.CharField):
     """Text is text: numbers and booleans are refused instead of being turned into it.
 

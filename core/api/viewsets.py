@@ -18,6 +18,7 @@ from rest_framework import serializers, viewsets
 
 from core import errors, rendering
 from core.api import conditional, idempotency, parsing, problems
+from core.api.serializers import EmptyInput
 
 SAFE = ("GET", "HEAD")
 _TOKEN_PARAMETERS = ("token=", "access_token=")
@@ -70,7 +71,7 @@ class AsyncViewSet(viewsets.GenericViewSet[Any]):
 
     def _once(self, action: Callable[..., HttpResponse], request: HttpRequest, kwargs: dict[str, Any]) -> HttpResponse:
         key = idempotency.key_of(request) if request.method == "POST" else None
-        caller = request.user.pk
+        caller = _caller(request)
         if key is None or caller is None:
             return action(request, **kwargs)
         first = idempotency.begin(request, caller=caller, key=key)
@@ -103,6 +104,11 @@ class AsyncViewSet(viewsets.GenericViewSet[Any]):
             raise errors.Invalid(errors=field_errors(checked.errors))
         return dict(checked.validated_data)
 
+    def no_input(self, request: HttpRequest) -> None:
+        """For operations without a body. Whoever sends one all the same means something by it, and is told."""
+        if request.body:
+            self.input(request, EmptyInput)
+
     def _conditional(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """Every read has a strong ETag: the entry's version where the action says so, otherwise a hash of the bytes."""
         if request.method not in SAFE or response.status_code != 200:
@@ -123,6 +129,11 @@ class AsyncViewSet(viewsets.GenericViewSet[Any]):
         response = self._conditional(request, response)
         patch_vary_headers(response, ["Authorization", "Origin", "Accept-Encoding"])
         return response
+
+
+def _caller(request: HttpRequest) -> Any:
+    """Whose Idempotency-Key it is. A machine's is its own: what its maker was answered is not for it to read."""
+    return getattr(getattr(request, "auth", None), "pk", None) or request.user.pk
 
 
 def field_errors(found: Any, path: str = "") -> list[errors.FieldError]:

@@ -116,7 +116,7 @@ def test_of_twenty_attempts_at_once_exactly_five_are_admitted(settings):
 def test_ended_counters_are_swept_away_in_passing(counters, time_machine, monkeypatch):
     counters.add("old", 1, 60)
     time_machine.shift(61)
-    monkeypatch.setattr("core.counters.random.random", lambda: 0.0)
+    monkeypatch.setattr("core.counters.SWEEP_CHANCE", 1)
 
     counters.add("new", 1, 60)
 

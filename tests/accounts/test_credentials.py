@@ -36,7 +36,7 @@ def hashings(monkeypatch) -> list[str]:
 def test_the_right_password_finds_its_user_in_any_case_of_the_email():
     user = make_user(email="editor@example.com")
 
-    assert credentials.authenticate("EDITOR@Example.com", PASSWORD) == user
+    assert credentials.authenticate("EDITOR@Example.com", PASSWORD, address="192.0.2.1") == user
 
 
 @pytest.mark.parametrize("account", ["wrong", "unknown", "inactive", "inactive and wrong", "unusable"])
@@ -48,7 +48,7 @@ def test_every_refusal_is_the_same_and_costs_one_hash(account, hashings):
     password = PASSWORD if account in ("inactive", "unusable") else "not the password"
 
     with pytest.raises(credentials.InvalidCredentials) as refused:
-        credentials.authenticate(f"{account.split()[0]}@example.com", password)
+        credentials.authenticate(f"{account.split()[0]}@example.com", password, address="192.0.2.1")
 
     assert (refused.value.code, refused.value.detail) == ("invalid_credentials", "E-mail or password is wrong")
     assert len(hashings) == 1
@@ -59,7 +59,7 @@ def test_a_password_of_1025_characters_is_invalid_and_not_hashed(hashings):
     hashings.clear()
 
     with pytest.raises(errors.Invalid) as refused:
-        credentials.authenticate(user.email, "x" * 1025)
+        credentials.authenticate(user.email, "x" * 1025, address="192.0.2.1")
 
     assert ([(one.field, one.code) for one in refused.value.errors], hashings) == ([("password", "max_length")], [])
 
@@ -69,9 +69,9 @@ def test_a_password_of_1024_characters_counts_to_its_last_one(settings):
     user = make_user(password="x" * 1024)
 
     with pytest.raises(credentials.InvalidCredentials):
-        credentials.authenticate(user.email, "x" * 1023 + "y")
+        credentials.authenticate(user.email, "x" * 1023 + "y", address="192.0.2.1")
 
-    assert credentials.authenticate(user.email, "x" * 1024) == user
+    assert credentials.authenticate(user.email, "x" * 1024, address="192.0.2.1") == user
 
 
 def test_a_hash_of_another_hasher_is_renewed_at_login(settings):
@@ -79,7 +79,7 @@ def test_a_hash_of_another_hasher_is_renewed_at_login(settings):
     user = make_user()
     User.objects.update(password=make_password(PASSWORD, hasher="argon2"))
 
-    credentials.authenticate(user.email, PASSWORD)
+    credentials.authenticate(user.email, PASSWORD, address="192.0.2.1")
 
     user.refresh_from_db()
     assert (user.password.split("$")[0], user.check_password(PASSWORD)) == ("bcrypt_sha256", True)
@@ -91,7 +91,7 @@ def test_a_hash_with_fewer_rounds_is_renewed_at_login(settings, monkeypatch):
     user = make_user()
     monkeypatch.setattr("django.contrib.auth.hashers.BCryptSHA256PasswordHasher.rounds", 5)
 
-    credentials.authenticate(user.email, PASSWORD)
+    credentials.authenticate(user.email, PASSWORD, address="192.0.2.1")
 
     user.refresh_from_db()
     assert "$05$" in user.password
@@ -103,7 +103,7 @@ def test_a_renewed_hash_is_no_new_password_and_revokes_nothing(settings):
     pair_for(user)
     settings.PASSWORD_HASHERS = [BCRYPT, ARGON2]
 
-    authenticated = credentials.authenticate(user.email, PASSWORD)
+    authenticated = credentials.authenticate(user.email, PASSWORD, address="192.0.2.1")
 
     assert user.token_families.get().revoked_at is None
     assert pair_for(authenticated).user == user
@@ -115,7 +115,7 @@ def test_a_wrong_password_renews_nothing(settings):
     settings.PASSWORD_HASHERS = [BCRYPT, ARGON2]
 
     with pytest.raises(credentials.InvalidCredentials):
-        credentials.authenticate(user.email, "not the password")
+        credentials.authenticate(user.email, "not the password", address="192.0.2.1")
 
     assert User.objects.get().password == user.password
 
@@ -139,7 +139,7 @@ def test_the_log_tells_of_a_refusal_and_never_the_password_or_the_email(caplog):
     with caplog.at_level(logging.INFO, "stitch.auth"):
         for email in (user.email, "unknown@example.com"):
             with pytest.raises(credentials.InvalidCredentials):
-                credentials.authenticate(email, "a wrong password")
+                credentials.authenticate(email, "a wrong password", address="192.0.2.1")
 
     assert caplog.messages == [f"Login refused for {user.pk}", "Login refused for an unknown e-mail"]
 

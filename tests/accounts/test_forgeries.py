@@ -1,6 +1,8 @@
 """Tokens that somebody made up. Each differs from a good one in a single thing, and none is accepted."""
 
 import base64
+import hashlib
+import hmac
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -8,9 +10,12 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.utils import timezone
 
-from accounts import tokens
+from accounts import signing, tokens
 from accounts.models import TokenFamily
 from tests.factories import make_user, pair_for
 
@@ -22,7 +27,7 @@ FOREIGN = "f" * 64
 Forge = Callable[[dict[str, Any]], str]
 
 
-def signed(key: str = KEYS["spring"], *, algorithm: str = "HS256", kid: object = "spring", **changes: Any) -> Forge:
+def signed(key: Any = KEYS["spring"], *, algorithm: str = "HS256", kid: object = "spring", **changes: Any) -> Forge:
     """A token with our claims, signed with this key. A claim set to None is left out."""
     headers = {} if kid is None else {"kid": kid}
 
@@ -162,6 +167,114 @@ def test_an_access_token_relabelled_by_its_holder_is_refused(pair):
 
     with pytest.raises(tokens.TokenInvalid):
         _exchange(signed(FOREIGN)(claims))
+
+
+# --- Keys of several algorithms on one ring: each has its own, whatever a header says ---------------------------------
+
+ED25519 = Ed25519PrivateKey.generate()
+FOREIGN_RSA = generate_private_key(public_exponent=65_537, key_size=2048)
+RING = {
+    "rivest": signing.make("RS256"),
+    "edward": signing.make("EdDSA"),
+    "shared": "h" * 64,
+    "visitor": f"ed25519-public:{segment(ED25519.public_key().public_bytes_raw())}",
+}
+
+
+def of_ring(kid: str) -> Any:
+    return signing.read(RING[kid])
+
+
+def texts_of(public: Any) -> dict[str, bytes]:
+    """All that somebody might take for the secret who has nothing but the public key."""
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    texts = {"PEM": pem, "PEM without its last line break": pem.strip(), "DER": der}
+    texts |= {
+        "DER in Base64URL": segment(der).encode(),
+        "OpenSSH": public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH),
+    }
+    return texts
+
+
+def by_hmac(secret: bytes, *, kid: str) -> Forge:
+    """PyJWT would not sign with a public key."""
+
+    def forge(claims: dict[str, Any]) -> str:
+        header = json.dumps({"alg": "HS256", "typ": "JWT", "kid": kid}).encode()
+        signing_input = f"{segment(header)}.{segment(json.dumps(claims).encode())}"
+        return f"{signing_input}.{segment(hmac.digest(secret, signing_input.encode(), hashlib.sha256))}"
+
+    return forge
+
+
+def unsigned(kid: str) -> Forge:
+    return by_hand(json.dumps({"alg": "none", "typ": "JWT", "kid": kid}).encode())
+
+
+def with_its_own_key(kid: str) -> Forge:
+    """The header brings the key with which it was signed."""
+    jwk = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(FOREIGN_RSA.public_key()))
+    headers = {"kid": kid, "jwk": jwk, "jku": "https://evil.example/jwks.json"}
+    return lambda claims: jwt.encode(claims, FOREIGN_RSA, algorithm="RS256", headers=headers)
+
+
+CONFUSIONS: dict[str, Forge] = {
+    **{
+        f"the public key of {kid} as a secret, {name}": by_hmac(text, kid=kid)
+        for kid in ("rivest", "edward", "visitor")
+        for name, text in texts_of(of_ring(kid).verifies_with).items()
+    },
+    "the line of a public key in JWT_KEYS as a secret": by_hmac(RING["visitor"].encode(), kid="visitor"),
+    **{f"no algorithm under {kid}": unsigned(kid) for kid in RING},
+    **{
+        f"{algorithm} of a right RSA key": signed(of_ring("rivest").signs_with, algorithm=algorithm, kid="rivest")
+        for algorithm in ("RS384", "RS512", "PS256")
+    },
+    "HS512 of a right secret": signed(RING["shared"], algorithm="HS512", kid="shared"),
+    "a secret of ours under an RSA key": signed(RING["shared"], kid="rivest"),
+    "a secret of ours under an Ed25519 key": signed(RING["shared"], kid="edward"),
+    "an RSA key of ours under a secret": signed(of_ring("rivest").signs_with, algorithm="RS256", kid="shared"),
+    "an RSA key of ours under an Ed25519 key": signed(of_ring("rivest").signs_with, algorithm="RS256", kid="edward"),
+    "an Ed25519 key of ours under an RSA key": signed(of_ring("edward").signs_with, algorithm="EdDSA", kid="rivest"),
+    "an Ed25519 key of ours under another": signed(of_ring("edward").signs_with, algorithm="EdDSA", kid="visitor"),
+    "a foreign RSA key": signed(FOREIGN_RSA, algorithm="RS256", kid="rivest"),
+    "a foreign Ed25519 key": signed(ED25519, algorithm="EdDSA", kid="edward"),
+    "a foreign RSA key that the header brings along": with_its_own_key("rivest"),
+}
+
+
+@pytest.fixture
+def ring(settings) -> tokens.Pair:
+    settings.JWT_KEYS = RING
+    return pair_for(make_user())
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm", "kid"),
+    [
+        (of_ring("rivest").signs_with, "RS256", "rivest"),
+        (of_ring("edward").signs_with, "EdDSA", "edward"),
+        (RING["shared"], "HS256", "shared"),
+        (ED25519, "EdDSA", "visitor"),
+    ],
+)
+def test_every_key_of_a_mixed_ring_verifies_what_it_signed(ring, key, algorithm, kid):
+    again = signed(key, algorithm=algorithm, kid=kid)(claims_of(ring.access_token))
+
+    assert tokens.identify(again)[0] == ring.user
+
+
+@pytest.mark.parametrize("name", CONFUSIONS)
+def test_no_token_chooses_how_it_is_verified(name, ring):
+    before = TokenFamily.objects.values().get()
+    access, refresh = (CONFUSIONS[name](claims_of(raw)) for raw in (ring.access_token, ring.refresh_token))
+
+    for use, forged in ((tokens.identify, access), (_exchange, refresh), (_log_out, refresh)):
+        with pytest.raises(tokens.TokenInvalid):
+            use(forged)
+
+    assert TokenFamily.objects.values().get() == before
 
 
 def _in_a_week() -> int:

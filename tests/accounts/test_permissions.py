@@ -11,6 +11,7 @@ from tests.factories import make_user
 
 AUTHOR = {
     "accounts.use_desk",
+    "accounts.add_apikey",
     "content.add_page",
     "content.view_page",
     "content.change_own_page",
@@ -38,6 +39,11 @@ ONLY_ADMIN = {
     "accounts.view_user",
     "accounts.view_tokenfamily",
     "accounts.revoke_tokenfamily",
+    "accounts.view_apikey",
+    "accounts.delete_apikey",
+    "accounts.view_auditentry",
+    "django_tasks_database.view_dbtaskresult",
+    "django_tasks_database.change_dbtaskresult",
     "auth.add_group",
     "auth.change_group",
     "auth.delete_group",

@@ -19,5 +19,5 @@ def test_the_command_says_what_it_deleted(time_machine):
 
     call_command("prune_tokens", stdout=output)
 
-    assert output.getvalue() == "Deleted 1 expired sessions and 0 used refresh tokens.\n"
+    assert output.getvalue() == "Deleted 1 expired sessions, 0 used refresh tokens and 0 unconfirmed registrations.\n"
     assert TokenFamily.objects.count() == 1

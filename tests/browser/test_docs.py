@@ -28,11 +28,11 @@ def test_one_logs_in_with_e_mail_and_password_and_tries_an_operation(reader: Edi
     page.locator(".auth-container", has=page.locator("#oauth_username")).locator("button.authorize").click()
     expect(page.get_by_text("Authorized", exact=True)).to_be_visible()
     page.reload()
-    page.locator("#operations-auth-me .opblock-summary-control").click()
-    page.locator("#operations-auth-me .try-out__btn").click()
-    page.locator("#operations-auth-me .execute").click()
+    page.locator("#operations-account-me .opblock-summary-control").click()
+    page.locator("#operations-account-me .try-out__btn").click()
+    page.locator("#operations-account-me .execute").click()
 
-    answer = page.locator("#operations-auth-me .live-responses-table tr.response")
+    answer = page.locator("#operations-account-me .live-responses-table tr.response")
     expect(answer.locator(".response-col_status")).to_contain_text("200")
     expect(answer.locator(".response-col_description")).to_contain_text(EMAIL)
     assert reader.troubles == []

@@ -11,11 +11,6 @@ from tests.factories import make_user, token_for
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def admin() -> str:
-    return token_for(make_user("admin"))
-
-
 def test_a_write_with_the_version_that_was_read_is_applied(api: Api, admin: str) -> None:
     make_post(title="Hello")
     etag = api.get("/posts/hello", token=admin)["ETag"]

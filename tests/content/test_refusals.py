@@ -4,21 +4,11 @@ from typing import Any
 
 import pytest
 
-from content.models import BlogPost, Page, Revision
-from delivery.models import LiveEntry, Publication, Slug
 from tests.conftest import Api
+from tests.content.factory import counts
 from tests.factories import make_user, token_for
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def admin() -> str:
-    return token_for(make_user("admin"))
-
-
-def counts() -> tuple[int, ...]:
-    return tuple(model.objects.count() for model in (BlogPost, Page, Revision, Publication, LiveEntry, Slug))
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,9 @@ from core import clock, slugs
 from delivery.models import Slug
 from tests.conftest import Api
 from tests.content.factory import make_page, make_post
-from tests.factories import make_user, token_for
+from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def admin() -> str:
-    return token_for(make_user("admin"))
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,6 @@ STALE = {"headers": {"If-Match": '"stale"'}}
 
 
 @pytest.fixture
-def admin() -> str:
-    return token_for(make_user("admin"))
-
-
-@pytest.fixture
 def member() -> str:
     return token_for(make_user("member"))
 

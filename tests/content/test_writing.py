@@ -5,23 +5,14 @@ from typing import Any
 import pytest
 
 from content import drafts, publishing, rights, saving
-from content.models import Action, BlogPost, Page, Revision, SiteSettings
+from content.models import Action, BlogPost, Revision, SiteSettings
 from core import clock
-from delivery.models import LiveEntry, Publication, Slug
+from delivery.models import LiveEntry, Publication
 from tests.conftest import Api
-from tests.content.factory import make_page, make_post
+from tests.content.factory import counts, make_page, make_post
 from tests.factories import make_user, token_for
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def admin() -> str:
-    return token_for(make_user("admin"))
-
-
-def counts() -> tuple[int, ...]:
-    return tuple(model.objects.count() for model in (BlogPost, Page, Revision, Publication, LiveEntry, Slug))
 
 
 def test_a_post_is_created_as_a_draft_with_location_and_etag(api: Api) -> None:

@@ -13,6 +13,7 @@ from tests.faults.client import Client, Dropped, NotConnected
 from tests.faults.processes import BASE, children_of, end, free_port, wait_until
 
 EMAIL, PASSWORD = "admin@example.com", "a long enough passphrase"
+BACKGROUND = 3  # connections of a worker beside its lanes: one for each queue of jobs, one for everything else
 COMMAND = ["-m", "gunicorn", "-c", "gunicorn.conf.py", "cms_project.asgi:application"]
 
 
@@ -29,14 +30,17 @@ def environment(**settings: object) -> dict[str, str]:
     return {**kept, **production, **{name: str(value) for name, value in settings.items()}}
 
 
-def manage(*arguments: str, **settings: object) -> None:
-    run(
+def manage(*arguments: str, **settings: object) -> str:
+    """What the command prints."""
+    done = run(
         [sys.executable, "manage.py", *arguments],
         cwd=BASE,
         env=environment(**settings),
         check=True,
         capture_output=True,
+        text=True,
     )
+    return done.stdout
 
 
 def prepare(database_url: str) -> None:
@@ -61,6 +65,10 @@ class Site:
     def environment(self) -> dict[str, str]:
         size = {"WEB_CONCURRENCY": self.workers, "DATABASE_LANES": self.lanes, "PORT": self.port}
         return environment(DATABASE_URL=self.database_url, **{"AUTH_RATE": "100000/m", **size, **self.settings})
+
+    @property
+    def most_connections(self) -> int:
+        return self.workers * (self.lanes + BACKGROUND)
 
     def start(self) -> float:
         """Returns the seconds until visitors are answered."""

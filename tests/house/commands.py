@@ -15,6 +15,7 @@ PRODUCTION = {
     "DATABASE_URL": "postgresql://stitch:secret@db.example.com/stitch",
     "REDIS_URL": "redis://redis.example.com:6379/0",
     "ALLOWED_ORIGINS": "https://www.example.com",
+    "EMAIL_URL": "smtps://stitch:secret@mail.example.com",
 }
 
 

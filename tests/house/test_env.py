@@ -43,6 +43,19 @@ class TestReaders:
         with pytest.raises(ImproperlyConfigured, match=r"^LANES must be a whole number from 1 to 9: "):
             env.integer("LANES", 5, low=1, high=9)
 
+    @pytest.mark.parametrize("raw", ["cms.example.com", "example.com", ""])
+    def test_a_domain_is_the_host_or_one_above_it(self, monkeypatch: pytest.MonkeyPatch, raw: str) -> None:
+        monkeypatch.setenv("DOMAIN", raw)
+
+        assert env.domain_above("DOMAIN", "https://cms.example.com:8443") == (raw or "cms.example.com")
+
+    @pytest.mark.parametrize("raw", ["com", "ample.com", "a.cms.example.com", ".example.com", "https://example.com"])
+    def test_any_other_domain_is_none(self, monkeypatch: pytest.MonkeyPatch, raw: str) -> None:
+        monkeypatch.setenv("DOMAIN", raw)
+
+        with pytest.raises(ImproperlyConfigured, match=r"^DOMAIN must be the host of PUBLIC_BASE_URL"):
+            env.domain_above("DOMAIN", "https://cms.example.com")
+
     def test_lists_are_parted_by_commas_and_trimmed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HOSTS", " a.example.com, ,b.example.com ,")
 

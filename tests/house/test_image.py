@@ -57,7 +57,8 @@ class TestContext:
         top = {path.parts[0] for path in context()}
 
         apps = {path.parent.name for path in ROOT.glob("*/apps.py")}
-        assert top == {*apps, "manage.py", "gunicorn.conf.py", "requirements.txt", "constraints.txt", "LICENSE"}
+        requirements = {"requirements.txt", "requirements-sso.txt", "constraints.txt"}
+        assert top == {*apps, *requirements, "manage.py", "gunicorn.conf.py", "LICENSE"}
 
     @pytest.mark.parametrize(
         "name",

@@ -20,21 +20,23 @@ def plain(name: str) -> str:
 
 
 def test_every_line_is_an_exact_pin() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt"):
+    for name in ("requirements.txt", "requirements-sso.txt", "requirements-dev.txt", "constraints.txt"):
         lines = [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith(("#", "-"))]
 
         assert [line for line in lines if not _PIN.match(line)] == []
 
 
 def test_every_dependency_of_the_server_says_why_it_is_there() -> None:
-    lines = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if _PIN.match(line)]
+    text = (ROOT / "requirements.txt").read_text() + (ROOT / "requirements-sso.txt").read_text()
+    lines = [line for line in text.splitlines() if _PIN.match(line)]
 
     assert [line for line in lines if "  # " not in line] == []
 
 
 def test_everything_that_is_brought_along_is_pinned_and_installed_as_pinned() -> None:
-    pinned = pins("requirements.txt") | pins("requirements-dev.txt") | pins("constraints.txt")
-    reached = everything_below([*direct("requirements.txt"), *direct("requirements-dev.txt")])
+    listed = ("requirements.txt", "requirements-sso.txt", "requirements-dev.txt")
+    pinned = {one: pin for name in (*listed, "constraints.txt") for one, pin in pins(name).items()}
+    reached = everything_below([one for name in listed for one in direct(name)])
 
     assert {name: version(name) for name in reached if pinned.get(name) != version(name)} == {}
 
@@ -60,5 +62,5 @@ def applies(below: Requirement, extras: set[str]) -> bool:
 
 
 def test_no_file_names_the_place_that_packages_come_from() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt", "Dockerfile"):
+    for name in ("requirements.txt", "requirements-sso.txt", "requirements-dev.txt", "constraints.txt", "Dockerfile"):
         assert not re.search(r"https?://|--index-url|--find-links|--trusted-host", (ROOT / name).read_text())

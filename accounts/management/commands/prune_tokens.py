@@ -1,16 +1,20 @@
-"""Deletes what is remembered of tokens that have expired. Safe at any time; once a day is enough."""
+"""Deletes what has run out of sessions, tokens and registrations. Safe at any time; once a day is enough."""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from accounts import tokens
+from accounts import registration, tokens
 
 
 class Command(BaseCommand):
-    help = "Deletes expired sessions and the blacklist's entries for expired refresh tokens."
+    help = "Deletes expired sessions, used refresh tokens that have expired, and registrations that nobody confirmed."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        families, used = tokens.prune(now=timezone.now())
-        self.stdout.write(f"Deleted {families} expired sessions and {used} used refresh tokens.")
+        now = timezone.now()
+        families, used = tokens.prune(now=now)
+        pending = registration.prune(now=now)
+        self.stdout.write(
+            f"Deleted {families} expired sessions, {used} used refresh tokens and {pending} unconfirmed registrations."
+        )

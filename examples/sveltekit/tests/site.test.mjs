@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { ADMIN, editor, freePort, startSite, startStitch } from './servers.mjs';
 
+const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 const VISITOR = '203.0.113.7';
 
 let stitch, site, browser, api;
@@ -304,6 +306,36 @@ test('who may see drafts previews one after logging in, and stays logged in', as
 	assert.deepEqual(await context.cookies(), []);
 	assert.equal(await visit(`/blog/${draft.slug}`), 404);
 });
+
+// Last: from here on the account asks for a code.
+test('an account with a second factor is asked for its code', async () => {
+	const { challenge, secret } = await api.post('/auth/second-factors/totp', { current_password: ADMIN.password });
+	const confirmed = await api.post('/auth/second-factors/totp/confirm', { challenge, code: codeOf(secret) });
+	await visit('/login');
+
+	await logIn(ADMIN.password);
+	await logInWithCode('0000000000');
+	await page.getByText('This code is wrong').waitFor();
+	await logInWithCode(confirmed.recovery_codes[0]);
+
+	await page.waitForURL('**/blog');
+});
+
+async function logInWithCode(code) {
+	await page.getByLabel('Code of your app').fill(code);
+	await page.getByRole('button', { name: 'Log in' }).click();
+}
+
+/** What an authenticator app shows now for a secret in base32 (RFC 6238). */
+function codeOf(secret) {
+	const bits = [...secret].map((letter) => BASE32.indexOf(letter).toString(2).padStart(5, '0')).join('');
+	const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+	const counter = Buffer.alloc(8);
+	counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+	const digest = createHmac('sha1', key).update(counter).digest();
+	const number = digest.readUInt32BE(digest.at(-1) & 15) & 0x7fffffff;
+	return `${number % 1_000_000}`.padStart(6, '0');
+}
 
 async function logIn(password) {
 	await page.getByLabel('E-mail').fill(ADMIN.email);

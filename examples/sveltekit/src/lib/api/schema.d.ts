@@ -4,6 +4,134 @@
  */
 
 export interface paths {
+    "/api/v1/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List API keys
+         * @description Your own, newest first, without those that are revoked. Everybody's are for those who have the right `accounts.view_apikey`; with an API key that right is always needed.
+         */
+        get: operations["listApiKeys"];
+        put?: never;
+        /**
+         * Make an API key
+         * @description The answer holds the whole `key`, this once: only a hash of it is stored. A scope that you do not have is 422 `not_held` at `scopes.N`. What the key may later is judged at each request: what it names, and you may then. For people: a key makes no keys. At most 50 living keys a user (409). `Idempotency-Key` is ignored here, since a remembered answer would hold the key. A key looks like `stitch_[0-9A-Za-z]{9}_[0-9A-Za-z]{49}`.
+         */
+        post: operations["createApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read an API key
+         * @description Without its secret part, which is stored nowhere.
+         */
+        get: operations["getApiKey"];
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an API key
+         * @description It is refused from the next request on. Your own, or anybody's with the right `accounts.delete_apikey`; with an API key that right is always needed. A second time it is 404.
+         */
+        delete: operations["revokeApiKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the audit trail
+         * @description Newest first, for those with the right `accounts.view_auditentry`. A list reaches back over the newest 10000 rows that match; send `until` to see further back. An action or a kind that there is none of is 422 `invalid_choice`, so that a typo never passes for an empty trail.
+         */
+        get: operations["listAuditEntries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/email-change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for another e-mail
+         * @description Nothing changes until the link in the mail to the new address is followed. The answer is the same whether or not somebody has that address.
+         */
+        post: operations["changeEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/email-change/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm another e-mail with the link of a mail
+         * @description A link works once, and no longer than e-mail, password and sessions of its owner stay as they were.
+         */
+        post: operations["confirmEmailChange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/invitation/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set the first password with the link of an invitation
+         * @description As `confirmPasswordReset`, for whoever was given an account by an administrator.
+         */
+        post: operations["acceptInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/login": {
         parameters: {
             query?: never;
@@ -15,9 +143,69 @@ export interface paths {
         put?: never;
         /**
          * Log in with e-mail and password
-         * @description A wrong password, an unknown e-mail and an inactive account are one and the same answer: 401 `invalid_credentials`. Counts against the limit of attempts per client address.
+         * @description A wrong password, an unknown e-mail and an inactive account are one and the same answer: 401 `invalid_credentials`. Counts against the limit of attempts per client address. After five failures the next attempts wait: 429 `too_many_failures`, whatever was sent; `Retry-After` says for how long. Where a second factor is set up, the right password is answered with 401 `second_factor_required`, whose `challenge` goes to `secondFactor`.
          */
         post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/login/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log in with a passkey: the answer
+         * @description Without a password and without a second step, because the device has to verify its user by PIN, finger or face. A challenge is good for one login.
+         */
+        post: operations["passkeyLogin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/login/passkey/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log in with a passkey: the question
+         * @description Nobody is named: the device offers the passkeys that it has for this site. Does not count against the limit of attempts.
+         */
+        post: operations["passkeyLoginOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/login/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log in: the second step
+         * @description Turns the `challenge` of a 401 `second_factor_required` into tokens. Send either `code`, from the app or from the recovery codes, or `credential`, what the browser made of `passkey_options`. A wrong code may be mended with the same challenge, within its 5 minutes. A code is good once.
+         */
+        post: operations["secondFactor"];
         delete?: never;
         options?: never;
         head?: never;
@@ -35,9 +223,29 @@ export interface paths {
         put?: never;
         /**
          * Log out
-         * @description Revokes the refresh token and every token of its family, access tokens too, at once. Doing it again with the same token is no error.
+         * @description Revokes the refresh token and every token of its family, access tokens too, at once. Doing it again with the same token is no error. Without a refresh token in the body (or without a body) it is the one of the cookie, if `Origin` is allowed, and the cookie is deleted.
          */
         post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/logout-all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log out everywhere
+         * @description Ends every session, the present one and those in the admin included, and the links in mails that are out.
+         */
+        post: operations["logoutAll"];
         delete?: never;
         options?: never;
         head?: never;
@@ -53,11 +261,139 @@ export interface paths {
         };
         /**
          * Who am I, and what may I do?
-         * @description The user whose access token this is, with the rights as they are at this moment.
+         * @description The user whose access token this is, with the rights as they are at this moment. With an API key: its maker, the rights that the key has now, and as `api_key` the key.
          */
         get: operations["me"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change one's names
+         * @description `username` and `display_name`. Everything else that `me` answers may be sent back and is ignored.
+         */
+        patch: operations["updateMe"];
+        trace?: never;
+    };
+    "/api/v1/auth/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add a passkey: the answer
+         * @description From now on the passkey logs in by itself, and a login with the password asks for it or for another factor.
+         */
+        post: operations["addPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/passkeys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a passkey
+         * @description With the current password. The last factor takes the recovery codes along.
+         */
+        delete: operations["removePasskey"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename a passkey
+         * @description One's own; another's is not there.
+         */
+        patch: operations["renamePasskey"];
+        trace?: never;
+    };
+    "/api/v1/auth/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add a passkey: the question
+         * @description For `navigator.credentials.create`.
+         */
+        post: operations["passkeyOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/password-change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the password
+         * @description A wrong present password is 422 with `wrong` at `current_password`, and counts like a failed login. The session of this request lives on; all others end, and links in mails that are out.
+         */
+        post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/password-reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a new password by mail
+         * @description Always 202, after the same time. An address gets three such mails an hour at most.
+         */
+        post: operations["resetPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/password-reset/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set a new password with the link of a mail
+         * @description A link works once, for an hour unless the server is set otherwise, and no longer than the password, the e-mail and the sessions of its owner stay as they were. With a password that is too weak (422) the link stays good.
+         */
+        post: operations["confirmPasswordReset"];
         delete?: never;
         options?: never;
         head?: never;
@@ -75,10 +411,154 @@ export interface paths {
         put?: never;
         /**
          * Exchange a refresh token for a new pair
-         * @description A refresh token is good for one exchange. 401 `already_rotated`: another request of yours, sent at the same time, has the new pair. 401 `token_reused`: the token was used before, and the whole family of tokens is revoked; log in again. 401 `token_invalid`: anything else; log in again.
+         * @description A refresh token is good for one exchange. 401 `already_rotated`: another request of yours, sent at the same time, has the new pair. 401 `token_reused`: the token was used before, and the whole family of tokens is revoked; log in again. 401 `token_invalid`: anything else; log in again. Without a refresh token in the body (or without a body) the one of the cookie is exchanged, if `Origin` is allowed, and the new one is the new cookie.
          */
         post: operations["refresh"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Register
+         * @description Where the server lets strangers register; otherwise 403 `registration_closed`. The answer is the same whether or not the e-mail has an account: the mail says it. There is no account until the link in the mail is followed, within 24 hours unless the server is set otherwise, and neither e-mail nor username are reserved until then. A username that somebody has is 422 `unique`. New users are members.
+         */
+        post: operations["register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/second-factors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What do I log in with?
+         * @description The authenticator app, how many recovery codes are left, and the passkeys.
+         */
+        get: operations["secondFactors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/second-factors/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make new recovery codes
+         * @description The old ones are not valid any more.
+         */
+        post: operations["renewRecoveryCodes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/second-factors/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set up an authenticator app
+         * @description Nothing changes yet: `confirmTotp` with the app's first code does it.
+         */
+        post: operations["beginTotp"];
+        /**
+         * Remove the authenticator app
+         * @description With the current password, or with a code of the app. The last factor takes the recovery codes along.
+         */
+        delete: operations["removeTotp"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/second-factors/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm the authenticator app
+         * @description From now on a login with the password asks for a second factor. Sessions that exist go on.
+         */
+        post: operations["confirmTotp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where am I logged in?
+         * @description One's own sessions, newest first; `current` is that of this request.
+         */
+        get: operations["listSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a session
+         * @description One of one's own. Somebody else's, or one that is over, is 404.
+         */
+        delete: operations["endSession"];
         options?: never;
         head?: never;
         patch?: never;
@@ -98,6 +578,46 @@ export interface paths {
          * @description The same as `login`, for tools that speak OAuth2, such as *Authorize* in Swagger UI: RFC 6749, section 4.3, with the e-mail as `username`. Errors have the shape that they have everywhere in this API.
          */
         post: operations["token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/verify-email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm the e-mail of a registration
+         * @description Makes the account. A link works once. If somebody has taken the username meanwhile, a number is added to it.
+         */
+        post: operations["verifyEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/verify-email/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have the mail of a registration sent again
+         * @description Always 202. An address gets three such mails an hour at most.
+         */
+        post: operations["resendVerification"];
         delete?: never;
         options?: never;
         head?: never;
@@ -216,6 +736,26 @@ export interface paths {
         patch: operations["updatePost"];
         trace?: never;
     };
+    "/api/v1/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List roles and rights
+         * @description The four roles from the highest to the lowest, then the groups that this site has made, each with what it allows; and every right that there is, in words. For whoever may enter the admin, see users or see groups.
+         */
+        get: operations["listRoles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/settings": {
         parameters: {
             query?: never;
@@ -242,6 +782,98 @@ export interface paths {
          * @description A change to something public, by somebody who may publish, is public at once, unless it says `?draft=true`; by somebody who may not, it changes the working copy only. A changed `published` publishes or unpublishes; for somebody who may not it is 403 `may_not_publish`. What was overwritten stays in the history. HTML is made harmless before it is stored; `sanitised` in the answer says what was taken out. The read-only fields of what was read may be sent back; they are ignored. Any other unknown field is 422.
          */
         patch: operations["updateSettings"];
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List users
+         * @description For those with the right `accounts.view_user`. An unknown parameter is 422, so that a typo never silently returns everybody.
+         */
+        get: operations["listUsers"];
+        put?: never;
+        /**
+         * Create a user
+         * @description Without a password: an invitation goes to the e-mail, with a link to choose one. An e-mail or username that somebody has is 422 `unique`. For those with the right `accounts.add_user`. Nobody hands out a role or a group that allows more than they may themselves (403 `may_not_grant`), unless they are administrators in person.
+         */
+        post: operations["createUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a user
+         * @description With what the user may at this moment. For those with the right `accounts.view_user`.
+         */
+        get: operations["getUser"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a user
+         * @description With sessions, API keys and second factors. What the user wrote stays, and says no longer who wrote it: prefer `is_active: false`. For those with the right `accounts.delete_user`, not for oneself. Nobody manages somebody who may more than they do (403 `may_not_manage`); superusers are managed by superusers. The last active administrator who can log in stays one (409 `last_administrator`), whoever asks, and however many ask at once.
+         */
+        delete: operations["deleteUser"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a user
+         * @description Acts on the next request of that user, on tokens, API keys and sessions of the admin alike. `is_active: false` ends every session; a role below `admin` also ends being a superuser. A new e-mail is told to the old one; for somebody who was invited, the invitation goes to the new one instead. For those with the right `accounts.change_user`. Nobody manages somebody who may more than they do (403 `may_not_manage`); superusers are managed by superusers. The last active administrator who can log in stays one (409 `last_administrator`), whoever asks, and however many ask at once. Nobody hands out a role or a group that allows more than they may themselves (403 `may_not_grant`), unless they are administrators in person.
+         */
+        patch: operations["updateUser"];
+        trace?: never;
+    };
+    "/api/v1/users/{id}/invitation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send an invitation again
+         * @description To somebody active who has no password yet; otherwise 409. The links that went out before stay good. For those with the right `accounts.add_user`.
+         */
+        post: operations["inviteUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{id}/second-factors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take somebody's second factors away
+         * @description For administrators, when somebody has lost every factor: authenticator app, passkeys and recovery codes are removed, the owner is told by mail, and the password is enough again. Not for oneself.
+         */
+        delete: operations["resetSecondFactors"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/healthz": {
@@ -284,10 +916,156 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/.well-known/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The public keys of tokens
+         * @description A JSON Web Key Set (RFC 7517) of the RS256 and EdDSA keys that sign access tokens or did so lately. Empty where the server signs with a shared secret (HS256). Whoever verifies a token with them also checks `iss`, `aud` (`stitch-api`), `exp` and `token_type`, and learns of a logout only when it expires.
+         */
+        get: operations["getSigningKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description The same for everybody, whatever there is or is not. */
+        Accepted: {
+            /** @description What to do next, for people. */
+            detail: string;
+        };
+        AnyPair: components["schemas"]["TokenPair"] | components["schemas"]["CookiePair"];
+        /** @description An API key, without its secret part. */
+        ApiKey: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @description How the key begins. */
+            prefix: string;
+            /** @description Sorted names of rights. */
+            scopes: string[];
+            /**
+             * Format: date-time
+             * @description Null: never.
+             */
+            expires_at: string | null;
+            user: components["schemas"]["Maker"];
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description To the minute; null: not yet.
+             */
+            last_used_at: string | null;
+        };
+        /** @description What a key is for, what it may, and until when. */
+        ApiKeyInput: {
+            /** @description What the key is for. */
+            name: string;
+            /** @description What the key may, of what you may yourself. */
+            scopes: ("accounts.add_apikey" | "accounts.add_user" | "accounts.change_user" | "accounts.delete_apikey" | "accounts.delete_user" | "accounts.revoke_tokenfamily" | "accounts.use_desk" | "accounts.view_apikey" | "accounts.view_auditentry" | "accounts.view_tokenfamily" | "accounts.view_user" | "auth.add_group" | "auth.change_group" | "auth.delete_group" | "auth.view_group" | "content.add_blogpost" | "content.add_page" | "content.change_blogpost" | "content.change_own_blogpost" | "content.change_own_page" | "content.change_page" | "content.change_sitesettings" | "content.delete_blogpost" | "content.delete_own_blogpost" | "content.delete_own_page" | "content.delete_page" | "content.publish_blogpost" | "content.publish_page" | "content.publish_sitesettings" | "content.view_blogpost" | "content.view_page" | "content.view_sitesettings" | "django_tasks_database.change_dbtaskresult" | "django_tasks_database.view_dbtaskresult")[];
+            /**
+             * Format: date-time
+             * @description When it ends, with a zone; null: when it is revoked.
+             */
+            expires_at?: string | null;
+        };
+        /** @description A page of keys. */
+        ApiKeyList: {
+            items: components["schemas"]["ApiKey"][];
+            /** @description How many match in all. */
+            total: number;
+            page: number;
+            per_page: number;
+            total_pages: number;
+        };
+        /** @description One row of the audit trail. */
+        AuditEntry: {
+            id: number;
+            /**
+             * Format: date-time
+             * @description When, in UTC.
+             */
+            at: string;
+            /** @description What was done, such as `post.published`. */
+            action: string;
+            /** @description Who did it; null: nobody who was known. */
+            actor: {
+                /** Format: uuid */
+                id: string;
+                /** @description As it was then. */
+                username: string;
+            } | null;
+            /**
+             * Format: uuid
+             * @description The key with which it was done.
+             */
+            api_key_id: string | null;
+            /** @description What kind of thing it was done to, such as `post` or `user`; empty: to none. */
+            kind: string;
+            object_id: string;
+            /** @description What it was called then. */
+            object_name: string;
+            /** @description For each field before and after; secrets are masked, long texts cut. */
+            changes: {
+                [key: string]: unknown[];
+            };
+            /** @description What else is known of it. */
+            facts: {
+                [key: string]: unknown;
+            };
+            /** @description The address of the client; null: a command or a job. */
+            address: string | null;
+            /** @description The `X-Request-ID` of the request. */
+            request_id: string;
+            /** @description Its place in the chain of seals; null: not yet sealed. */
+            position: number | null;
+            sealed: boolean;
+        };
+        /** @description A page of the audit trail. */
+        AuditEntryList: {
+            items: components["schemas"]["AuditEntry"][];
+            /** @description How many match; 10000: as many, or more. */
+            total: number;
+            page: number;
+            per_page: number;
+            total_pages: number;
+        };
+        /** @description The same where the refresh token travels as a cookie: this is all that a script sees. */
+        CookiePair: {
+            access_token: string;
+            /** @enum {string} */
+            token_type: "Bearer";
+            /** @description Seconds until the access token expires. */
+            expires_in: number;
+            user: components["schemas"]["User"];
+        };
+        /** @description The new e-mail and the present password. */
+        EmailChangeInput: {
+            /**
+             * Format: email
+             * @description In any case: one mailbox is one account.
+             */
+            email: string;
+            /** @description The password of the account. */
+            current_password: string;
+        };
+        /** @description To whom a mail is to go. */
+        EmailInput: {
+            /** @description In any case: one mailbox is one account. */
+            email: string;
+        };
         /** @description One thing that is wrong with one field, query parameter or header. */
         FieldError: {
             /** @description Its name, as a path where it lies deeper (`tags.3`); empty for the whole body. */
@@ -297,15 +1075,156 @@ export interface components {
             /** @description For people. */
             detail: string;
         };
+        /** @description Accepted: a job sends it. */
+        InvitationSent: {
+            /** @description For people. */
+            detail: string;
+        };
+        /** @description The token of a mailed link. */
+        LinkInput: {
+            /** @description What stands behind `token=` in the link of the mail. */
+            token: string;
+        };
+        /** @description The token of a mailed link, and the new password. */
+        LinkPasswordInput: {
+            /** @description What stands behind `token=` in the link of the mail. */
+            token: string;
+            /** @description At least 8 characters, not only digits, none of the common passwords, and not like the e-mail or the username. */
+            password: string;
+        };
         /** @description E-mail and password. */
         LoginInput: {
+            /**
+             * @description Where the refresh token goes: into the body of the answer (`json`, the default) or into a cookie that no script can read (`cookie`), which is for pages of this site and needs their `Origin`.
+             * @enum {string}
+             */
+            delivery?: "json" | "cookie";
             /** @description In any case. */
             email: string;
             password: string;
         };
+        /** @description Whose key it is. */
+        Maker: {
+            /** Format: uuid */
+            id: string;
+            username: string;
+        };
+        /** @description A user, for those who manage users. */
+        ManagedUser: {
+            /** Format: uuid */
+            id: string;
+            /** Format: email */
+            email: string;
+            username: string;
+            display_name: string;
+            /**
+             * @description The highest one; `admin` for superusers.
+             * @enum {string}
+             */
+            role: "admin" | "approver" | "author" | "member";
+            /** @description Sorted names of the other groups. */
+            groups: string[];
+            is_active: boolean;
+            /** @description May everything, whatever the groups allow. */
+            is_superuser: boolean;
+            /** @description Has chosen no password yet and was never here. */
+            is_invited: boolean;
+            has_second_factor: boolean;
+            /** Format: date-time */
+            last_login_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Sorted names of what the user may at this moment; deactivated: none. */
+            permissions: string[];
+        };
+        /** @description A page of users. */
+        ManagedUserList: {
+            items: components["schemas"]["ManagedUserSummary"][];
+            /** @description How many match in all. */
+            total: number;
+            page: number;
+            per_page: number;
+            total_pages: number;
+        };
+        /** @description A user in a list, for those who manage users. */
+        ManagedUserSummary: {
+            /** Format: uuid */
+            id: string;
+            /** Format: email */
+            email: string;
+            username: string;
+            display_name: string;
+            /**
+             * @description The highest one; `admin` for superusers.
+             * @enum {string}
+             */
+            role: "admin" | "approver" | "author" | "member";
+            /** @description Sorted names of the other groups. */
+            groups: string[];
+            is_active: boolean;
+            /** @description May everything, whatever the groups allow. */
+            is_superuser: boolean;
+            /** @description Has chosen no password yet and was never here. */
+            is_invited: boolean;
+            has_second_factor: boolean;
+            /** Format: date-time */
+            last_login_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        /** @description Whoever sends this request. */
+        Me: {
+            /** Format: uuid */
+            id: string;
+            /** Format: email */
+            email: string;
+            username: string;
+            display_name: string;
+            /**
+             * @description The highest one. What is allowed: `permissions`.
+             * @enum {string}
+             */
+            role: "admin" | "approver" | "author" | "member";
+            /** @description Sorted names of rights. */
+            permissions: string[];
+            is_active: boolean;
+            /** Format: date-time */
+            created_at: string;
+            /** @description Only where it was sent with an API key. */
+            api_key?: components["schemas"]["PresentApiKey"];
+        };
         Moved: {
             /** @description The new path. */
             location: string;
+        };
+        /** @description A key that was just made. */
+        NewApiKey: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @description How the key begins. */
+            prefix: string;
+            /** @description Sorted names of rights. */
+            scopes: string[];
+            /**
+             * Format: date-time
+             * @description Null: never.
+             */
+            expires_at: string | null;
+            user: components["schemas"]["Maker"];
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description To the minute; null: not yet.
+             */
+            last_used_at: string | null;
+            /** @description The whole key, shown this once. */
+            key: string;
         };
         /** @description What visitors see. */
         Page: {
@@ -494,6 +1413,62 @@ export interface components {
              */
             updated_at: string;
         };
+        /** @description The new passkey and, if it is the first factor, the recovery codes, shown this once. */
+        PasskeyAdded: {
+            passkey: components["schemas"]["PasskeyDetail"];
+            recovery_codes: string[];
+        };
+        /** @description For the browser's dialogue. */
+        PasskeyCeremony: {
+            /** @description Send it back with what the browser answers, within 5 minutes. */
+            challenge: string;
+            /** @description For `PublicKeyCredential.parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON`. */
+            options: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description A passkey, or a security key. */
+        PasskeyDetail: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            last_used_at: string | null;
+        };
+        /** @description The challenge of ``passkeyOptions``, what the browser made of its options, and a name for the owner. */
+        PasskeyInput: {
+            /** @description What the owner calls it. */
+            name: string;
+            /** @description As it was given. */
+            challenge: string;
+            /** @description What the browser answered: `PublicKeyCredential.toJSON()`. */
+            credential: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description The challenge of ``passkeyLoginOptions``, and what the browser made of its options. */
+        PasskeyLoginInput: {
+            /**
+             * @description Where the refresh token goes: into the body of the answer (`json`, the default) or into a cookie that no script can read (`cookie`), which is for pages of this site and needs their `Origin`.
+             * @enum {string}
+             */
+            delivery?: "json" | "cookie";
+            /** @description As it was given. */
+            challenge: string;
+            /** @description What the browser answered: `PublicKeyCredential.toJSON()`. */
+            credential: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description The present password and the new one. */
+        PasswordChangeInput: {
+            /** @description The password of the account. */
+            current_password: string;
+            /** @description At least 8 characters, not only digits, none of the common passwords, and not like the e-mail or the username. */
+            new_password: string;
+        };
         /** @description RFC 6749, section 4.3.2. ``scope`` and the client's own credentials are accepted and ignored: there are none. */
         PasswordGrantInput: {
             /** @enum {string} */
@@ -504,6 +1479,30 @@ export interface components {
             scope?: string;
             client_id?: string;
             client_secret?: string;
+        };
+        /** @description Whoever changes how an account is opened proves to be its owner. */
+        PasswordProofInput: {
+            /** @description The password of the account. */
+            current_password: string;
+        };
+        /** @description What one may change about oneself. Everything else that ``me`` answers is taken back and ignored. */
+        PatchedMeInput: {
+            /** @description The public name: 1 to 150 letters, digits, dots, hyphens or underscores; unique in any case. */
+            username?: string;
+            /** @description What people are shown; may be empty. */
+            display_name?: string;
+            /** @description Taken back and ignored. */
+            readonly id?: unknown;
+            /** @description Taken back and ignored. */
+            readonly email?: unknown;
+            /** @description Taken back and ignored. */
+            readonly role?: unknown;
+            /** @description Taken back and ignored. */
+            readonly permissions?: unknown;
+            /** @description Taken back and ignored. */
+            readonly is_active?: unknown;
+            /** @description Taken back and ignored. */
+            readonly created_at?: unknown;
         };
         /** @description A page to create or to change. */
         PatchedPageInput: {
@@ -541,6 +1540,11 @@ export interface components {
             readonly sanitised?: unknown;
             /** @description Taken back and ignored. */
             readonly warnings?: unknown;
+        };
+        /** @description How its owner calls it. */
+        PatchedPasskeyNameInput: {
+            /** @description What the owner calls it. */
+            name?: string;
         };
         /** @description A post to create or to change. */
         PatchedPostInput: {
@@ -611,6 +1615,48 @@ export interface components {
             readonly sanitised?: unknown;
             /** @description Taken back and ignored. */
             readonly warnings?: unknown;
+        };
+        /** @description What is to be different. */
+        PatchedUserChangeInput: {
+            /**
+             * Format: email
+             * @description In any case: one mailbox is one account.
+             */
+            email?: string;
+            /** @description The public name: 1 to 150 letters, digits, dots, hyphens or underscores; unique in any case. */
+            username?: string;
+            /** @description What people are shown; may be empty. */
+            display_name?: string;
+            /**
+             * @description What the user is; `member` unless it is said.
+             * @enum {string}
+             */
+            role?: "admin" | "approver" | "author" | "member";
+            /** @description Names of other groups, all that the user is to be in. Roles are no groups here. */
+            groups?: string[];
+            /** @description `false`: logged out at once, everywhere, and not let in again. */
+            is_active?: boolean;
+            /** @description Taken back and ignored. */
+            readonly id?: unknown;
+            /** @description Taken back and ignored. */
+            readonly permissions?: unknown;
+            /** @description Taken back and ignored. */
+            readonly is_superuser?: unknown;
+            /** @description Taken back and ignored. */
+            readonly is_invited?: unknown;
+            /** @description Taken back and ignored. */
+            readonly has_second_factor?: unknown;
+            /** @description Taken back and ignored. */
+            readonly last_login_at?: unknown;
+            /** @description Taken back and ignored. */
+            readonly created_at?: unknown;
+            /** @description Taken back and ignored. */
+            readonly updated_at?: unknown;
+        };
+        /** @description A right, in words. */
+        Permission: {
+            name: string;
+            description: string;
         };
         /** @description What visitors see. */
         Post: {
@@ -807,6 +1853,21 @@ export interface components {
              */
             updated_at: string;
         };
+        /** @description The key with which this request was sent. */
+        PresentApiKey: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @description How the key begins. */
+            prefix: string;
+            /** @description Sorted names of rights. */
+            scopes: string[];
+            /**
+             * Format: date-time
+             * @description Null: never.
+             */
+            expires_at: string | null;
+        };
         /** @description Every error, in the shape of RFC 9457. */
         Problem: {
             /** @description Where this kind of problem is explained, on this host. */
@@ -822,10 +1883,109 @@ export interface components {
             errors: components["schemas"]["FieldError"][];
             /** @description Finds the request in the server's log. */
             request_id: string;
+            /** @description Only with the code `second_factor_required`: to be sent with the second step, within 5 minutes. */
+            challenge?: string;
+            /** @description Only with the code `second_factor_required`: what this account takes. */
+            methods?: ("totp" | "recovery_code" | "passkey")[];
+            /** @description Only with the code `second_factor_required`: for `navigator.credentials.get`, where `passkey` is among the methods. */
+            passkey_options?: {
+                [key: string]: unknown;
+            } | null;
         };
-        /** @description The refresh token that was given last. */
+        /** @description Shown this once. */
+        RecoveryCodes: {
+            /** @description Empty where there is a set already, which stays good. */
+            recovery_codes: string[];
+        };
+        /** @description The refresh token that was given last. Without it, or without a body, the cookie is used. */
         RefreshInput: {
-            refresh_token: string;
+            refresh_token?: string;
+        };
+        /** @description Who wants an account. */
+        RegistrationInput: {
+            /**
+             * Format: email
+             * @description In any case: one mailbox is one account.
+             */
+            email: string;
+            /** @description The public name: 1 to 150 letters, digits, dots, hyphens or underscores; unique in any case. */
+            username: string;
+            /** @description At least 8 characters, not only digits, none of the common passwords, and not like the e-mail or the username. */
+            password: string;
+            /** @description What people are shown; may be empty. */
+            display_name?: string;
+        };
+        /** @description One of the four roles, or a group that the site made. */
+        Role: {
+            name: string;
+            description: string;
+            /** @description One of the four. */
+            is_builtin: boolean;
+            /** @description Sorted names of what it allows. */
+            permissions: string[];
+        };
+        /** @description The roles and groups, and every right that there is. */
+        Roles: {
+            items: components["schemas"]["Role"][];
+            permissions: components["schemas"]["Permission"][];
+        };
+        /** @description The challenge of the first step, and a code or the answer of a passkey. */
+        SecondFactorInput: {
+            /**
+             * @description Where the refresh token goes: into the body of the answer (`json`, the default) or into a cookie that no script can read (`cookie`), which is for pages of this site and needs their `Origin`.
+             * @enum {string}
+             */
+            delivery?: "json" | "cookie";
+            /** @description As it was given. */
+            challenge: string;
+            /** @description Six digits of the app, or a recovery code. Blanks and hyphens do not matter. */
+            code?: string;
+            /** @description What the browser answered: `PublicKeyCredential.toJSON()`. */
+            credential?: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description What is set up. A login with the password asks for a second factor where there is an app or a passkey. */
+        SecondFactors: {
+            /** @description The authenticator app. */
+            totp: components["schemas"]["TotpDetail"] | null;
+            recovery_codes_left: number;
+            /** @description The oldest first. */
+            passkeys: components["schemas"]["PasskeyDetail"][];
+        };
+        /** @description One login, and all tokens that came from it. */
+        Session: {
+            /** Format: uuid */
+            id: string;
+            /**
+             * Format: date-time
+             * @description The login.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description The login, or the last exchange of the refresh token.
+             */
+            last_used_at: string;
+            /**
+             * Format: date-time
+             * @description If it is not used until then.
+             */
+            expires_at: string;
+            /** @description Of the client that logged in. */
+            address: string | null;
+            /** @description What that client calls itself; may be empty. */
+            user_agent: string;
+            /** @description Whether this is the session of the request. */
+            current: boolean;
+        };
+        /** @description One page, newest first. */
+        SessionList: {
+            items: components["schemas"]["Session"][];
+            total: number;
+            page: number;
+            per_page: number;
+            total_pages: number;
         };
         /** @description What `?fields=` picked, and nothing else. */
         SettingsFields: {
@@ -940,6 +2100,37 @@ export interface components {
             expires_in: number;
             user: components["schemas"]["User"];
         };
+        /** @description The challenge of the set-up, and what the app shows. */
+        TotpConfirmInput: {
+            /** @description As it was given. */
+            challenge: string;
+            /** @description Six digits of the app, or a recovery code. Blanks and hyphens do not matter. */
+            code: string;
+        };
+        /** @description An authenticator app. */
+        TotpDetail: {
+            /** Format: date-time */
+            enabled_at: string;
+            /** Format: date-time */
+            last_used_at: string | null;
+        };
+        /** @description The current password, or a code of the app that is to be removed. */
+        TotpRemovalInput: {
+            /** @description The password of the account. */
+            current_password?: string;
+            /** @description Six digits of the app, or a recovery code. Blanks and hyphens do not matter. */
+            code?: string;
+        };
+        /** @description For an authenticator app. Nothing is stored before the app's first code has been sent. */
+        TotpSetup: {
+            /** @description Send it with the first code, within 15 minutes. */
+            challenge: string;
+            /** @description For typing it in: base32. */
+            secret: string;
+            otpauth_url: string;
+            /** @description The URL as a QR code: an SVG image as a `data:` address for `<img src>`. */
+            qr_code: string;
+        };
         /** @description A person who can log in. */
         User: {
             /** Format: uuid */
@@ -958,6 +2149,41 @@ export interface components {
             is_active: boolean;
             /** Format: date-time */
             created_at: string;
+        };
+        /** @description Somebody new, who is invited by mail to choose a password. */
+        UserInput: {
+            /**
+             * Format: email
+             * @description In any case: one mailbox is one account.
+             */
+            email: string;
+            /** @description The public name: 1 to 150 letters, digits, dots, hyphens or underscores; unique in any case. */
+            username: string;
+            /** @description What people are shown; may be empty. */
+            display_name?: string;
+            /**
+             * @description What the user is; `member` unless it is said.
+             * @enum {string}
+             */
+            role?: "admin" | "approver" | "author" | "member";
+            /** @description Names of other groups, all that the user is to be in. Roles are no groups here. */
+            groups?: string[];
+            /** @description Taken back and ignored. */
+            readonly id?: unknown;
+            /** @description Taken back and ignored. */
+            readonly permissions?: unknown;
+            /** @description Taken back and ignored. */
+            readonly is_superuser?: unknown;
+            /** @description Taken back and ignored. */
+            readonly is_invited?: unknown;
+            /** @description Taken back and ignored. */
+            readonly has_second_factor?: unknown;
+            /** @description Taken back and ignored. */
+            readonly last_login_at?: unknown;
+            /** @description Taken back and ignored. */
+            readonly created_at?: unknown;
+            /** @description Taken back and ignored. */
+            readonly updated_at?: unknown;
         };
         /** @description The working copy, for those who may see drafts. */
         WorkingPage: {
@@ -1415,7 +2641,7 @@ export interface components {
             headers: {
                 "X-Request-ID": components["headers"]["RequestId"];
                 /** @description The scheme to use. */
-                "WWW-Authenticate"?: "Bearer";
+                "WWW-Authenticate"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -1423,11 +2649,127 @@ export interface components {
             };
         };
         /** @description Nobody is logged in, or what was sent to prove it is not valid. Log in, or refresh the token. */
-        InvalidCredentialsOrNotAuthenticated: {
+        ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid: {
             headers: {
                 "X-Request-ID": components["headers"]["RequestId"];
                 /** @description The scheme to use. */
-                "WWW-Authenticate"?: "Bearer";
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description You are known, and you may not do this. */
+        ApiKeyNotAllowed: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description You are known, and you may not do this. */
+        ApiKeyNotAllowedOrPermissionDenied: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The present state does not allow this step. */
+        CannotDeactivateYourselfOrLastAdministrator: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The present state does not allow this step. */
+        CannotDeleteYourselfOrLastAdministrator: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The present state does not allow this step. */
+        CannotInvite: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The present state does not allow this step. */
+        CannotResetYourOwnFactors: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Nobody is logged in, or what was sent to prove it is not valid. Log in, or refresh the token. */
+        ChallengeInvalidOrNotAuthenticatedOrPasskeyInvalid: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                /** @description The scheme to use. */
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Nobody is logged in, or what was sent to prove it is not valid. Log in, or refresh the token. */
+        ChallengeInvalidOrNotAuthenticatedOrPasskeyInvalidOrSecondFactorInvalid: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                /** @description The scheme to use. */
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description You are known, and you may not do this. */
+        CsrfFailed: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Nobody is logged in, or what was sent to prove it is not valid. Log in, or refresh the token. */
+        InvalidCredentialsOrNotAuthenticatedOrSecondFactorRequired: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                /** @description The scheme to use. */
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The request can be read and is wrong; `errors` says which field or parameter, and why. */
+        LinkInvalidOrValidationError: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
             content: {
@@ -1436,6 +2778,36 @@ export interface components {
         };
         /** @description The request cannot be read: its JSON, its encoding, its query string or its host name. */
         MalformedRequest: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description You are known, and you may not do this. */
+        MayNotGrantOrMayNotManageOrPermissionDenied: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description You are known, and you may not do this. */
+        MayNotGrantOrPermissionDenied: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description You are known, and you may not do this. */
+        MayNotManageOrPermissionDenied: {
             headers: {
                 "X-Request-ID": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -1464,12 +2836,34 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The present state does not allow this step. */
+        NoSecondFactor: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Nobody is logged in, or what was sent to prove it is not valid. Log in, or refresh the token. */
+        NotAuthenticated: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                /** @description The scheme to use. */
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description Nobody is logged in, or what was sent to prove it is not valid. Log in, or refresh the token. */
         NotAuthenticatedOrTokenInvalid: {
             headers: {
                 "X-Request-ID": components["headers"]["RequestId"];
                 /** @description The scheme to use. */
-                "WWW-Authenticate"?: "Bearer";
+                "WWW-Authenticate"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -1478,6 +2872,16 @@ export interface components {
         };
         /** @description Nothing is found here, or nothing that you may see. */
         NotFound: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The present state does not allow this step. */
+        PasskeyRegisteredOrTooManyPasskeys: {
             headers: {
                 "X-Request-ID": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -1516,6 +2920,16 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description You are known, and you may not do this. */
+        RegistrationClosed: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The request body took too long to arrive. Send it again. */
         RequestTimeout: {
             headers: {
@@ -1536,11 +2950,42 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The present state does not allow this step. */
+        TooManyApiKeys: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description Too many requests; try again after the seconds of `Retry-After`. */
         TooManyAttempts: {
             headers: {
                 "X-Request-ID": components["headers"]["RequestId"];
                 "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Too many requests; try again after the seconds of `Retry-After`. */
+        TooManyAttemptsOrTooManyFailures: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The present state does not allow this step. */
+        TotpAlreadySetUp: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
             content: {
@@ -1601,6 +3046,326 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listApiKeys: {
+        parameters: {
+            query?: {
+                /** @description The keys of the user with this id. */
+                user?: string;
+                /** @description `true`: everybody's. Not together with `user`. */
+                all?: boolean;
+                /** @description Which page. One that lies past the last is empty, and no error. */
+                page?: number;
+                /** @description How many on a page. */
+                per_page?: number;
+            };
+            header?: {
+                /** @description The `ETag` of what you have: 304 without a body while it is still the same. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page, and how many there are. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyList"];
+                };
+            };
+            /** @description Still the same. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["PermissionDenied"];
+            422: components["responses"]["ValidationError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyInput"];
+            };
+        };
+        responses: {
+            /** @description The new key, with its secret part. */
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewApiKey"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["ApiKeyNotAllowedOrPermissionDenied"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["TooManyApiKeys"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getApiKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what you have: 304 without a body while it is still the same. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @description The id of the API key. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            /** @description Still the same. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["PermissionDenied"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["ValidationError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    revokeApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the API key. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Revoked. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["PermissionDenied"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["ValidationError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listAuditEntries: {
+        parameters: {
+            query?: {
+                /** @description Who did it: an id, or a username as it was then. */
+                actor?: string;
+                /** @description This action, or with a dot at the end all that begin so, such as `auth.`. */
+                action?: "api_key." | "auth." | "group." | "page." | "post." | "settings." | "user." | "api_key.created" | "api_key.revoked" | "api_key.used" | "auth.email_change_requested" | "auth.email_changed" | "auth.email_verified" | "auth.invitation_accepted" | "auth.locked" | "auth.login" | "auth.login_failed" | "auth.logout" | "auth.logout_all" | "auth.passkey_added" | "auth.passkey_refused" | "auth.passkey_removed" | "auth.passkey_renamed" | "auth.password_changed" | "auth.password_reset" | "auth.password_reset_requested" | "auth.recovery_code_used" | "auth.recovery_codes_renewed" | "auth.registered" | "auth.second_factor_disabled" | "auth.second_factor_enabled" | "auth.second_factors_reset" | "auth.session_revoked" | "auth.token_reused" | "group.created" | "group.deleted" | "group.updated" | "page.created" | "page.deleted" | "page.published" | "page.restored" | "page.unpublished" | "page.updated" | "post.created" | "post.deleted" | "post.published" | "post.restored" | "post.unpublished" | "post.updated" | "settings.published" | "settings.updated" | "user.activated" | "user.created" | "user.deactivated" | "user.deleted" | "user.identity_linked" | "user.identity_unlinked" | "user.invited" | "user.role_changed" | "user.updated";
+                /** @description Done to things of this kind, such as `post`. */
+                kind?: "api_key" | "group" | "page" | "post" | "registration" | "session" | "settings" | "user";
+                /** @description Done to the thing with this id; quickest together with `kind`. */
+                object_id?: string;
+                /** @description From this IP address. */
+                address?: string | unknown | unknown;
+                /** @description By the request with this `X-Request-ID`. */
+                request_id?: string;
+                /** @description With the API key that has this id. */
+                api_key?: string;
+                /** @description Not before this moment. */
+                since?: string;
+                /** @description Before this moment. */
+                until?: string;
+                /** @description Which page. One that lies past the last is empty, and no error. */
+                page?: number;
+                /** @description How many on a page. */
+                per_page?: number;
+            };
+            header?: {
+                /** @description The `ETag` of what you have: 304 without a body while it is still the same. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page, and how many there are. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntryList"];
+                };
+            };
+            /** @description Still the same. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["PermissionDenied"];
+            422: components["responses"]["ValidationError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    changeEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailChangeInput"];
+            };
+        };
+        responses: {
+            /** @description Accepted. Whether a mail goes out, the mailbox tells. */
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["ApiKeyNotAllowedOrPermissionDenied"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            429: components["responses"]["TooManyAttemptsOrTooManyFailures"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    confirmEmailChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkInput"];
+            };
+        };
+        responses: {
+            /** @description From now on one logs in with the new e-mail. The old address is told. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["LinkInvalidOrValidationError"];
+            429: components["responses"]["TooManyAttempts"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    acceptInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkPasswordInput"];
+            };
+        };
+        responses: {
+            /** @description The password is set: log in. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["LinkInvalidOrValidationError"];
+            429: components["responses"]["TooManyAttempts"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     login: {
         parameters: {
             query?: never;
@@ -1614,23 +3379,118 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A pair of tokens, and whose it is. */
+            /** @description A pair of tokens, and whose it is; the refresh token perhaps as cookie. */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenPair"];
+                    "application/json": components["schemas"]["AnyPair"];
                 };
             };
             400: components["responses"]["MalformedRequest"];
-            401: components["responses"]["InvalidCredentialsOrNotAuthenticated"];
+            401: components["responses"]["InvalidCredentialsOrNotAuthenticatedOrSecondFactorRequired"];
+            403: components["responses"]["CsrfFailed"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            429: components["responses"]["TooManyAttemptsOrTooManyFailures"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    passkeyLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyLoginInput"];
+            };
+        };
+        responses: {
+            /** @description A pair of tokens, and whose it is; the refresh token perhaps as cookie. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnyPair"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ChallengeInvalidOrNotAuthenticatedOrPasskeyInvalid"];
+            403: components["responses"]["CsrfFailed"];
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationError"];
             429: components["responses"]["TooManyAttempts"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    passkeyLoginOptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A challenge and the options of the browser's dialogue. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyCeremony"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    secondFactor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactorInput"];
+            };
+        };
+        responses: {
+            /** @description A pair of tokens, and whose it is; the refresh token perhaps as cookie. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnyPair"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ChallengeInvalidOrNotAuthenticatedOrPasskeyInvalidOrSecondFactorInvalid"];
+            403: components["responses"]["CsrfFailed"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            429: components["responses"]["TooManyAttemptsOrTooManyFailures"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -1641,7 +3501,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["RefreshInput"];
             };
@@ -1657,11 +3517,37 @@ export interface operations {
             };
             400: components["responses"]["MalformedRequest"];
             401: components["responses"]["NotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["CsrfFailed"];
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationError"];
             429: components["responses"]["TooManyAttempts"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    logoutAll: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Logged out everywhere. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["ApiKeyNotAllowedOrPermissionDenied"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -1686,7 +3572,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["User"];
+                    "application/json": components["schemas"]["Me"];
                 };
             };
             /** @description Still the same. */
@@ -1700,8 +3586,286 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["MalformedRequest"];
-            401: components["responses"]["NotAuthenticatedOrTokenInvalid"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
             422: components["responses"]["ValidationError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    updateMe: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of the version that you read with a token: the change applies to this version only, and is 412 if somebody else has changed it since. `*`: any version. Optional, unless the server is set to require it (428). */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchedMeInput"];
+            };
+        };
+        responses: {
+            /** @description The user, as it is now. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["ApiKeyNotAllowedOrPermissionDenied"];
+            408: components["responses"]["RequestTimeout"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            428: components["responses"]["PreconditionRequired"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    addPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyInput"];
+            };
+        };
+        responses: {
+            /** @description The passkey, and the recovery codes if it is the first factor. */
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyAdded"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["ApiKeyNotAllowedOrPermissionDenied"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["PasskeyRegisteredOrTooManyPasskeys"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            429: components["responses"]["TooManyAttempts"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    removePasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the passkey. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordProofInput"];
+            };
+        };
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["ApiKeyNotAllowedOrPermissionDenied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            429: components["responses"]["TooManyAttemptsOrTooManyFailures"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    renamePasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the passkey. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchedPasskeyNameInput"];
+            };
+        };
+        responses: {
+            /** @description The passkey. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyDetail"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["ApiKeyNotAllowedOrPermissionDenied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    passkeyOptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordProofInput"];
+            };
+        };
+        responses: {
+            /** @description A challenge and the options of the browser's dialogue. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyCeremony"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["ApiKeyNotAllowedOrPermissionDenied"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            429: components["responses"]["TooManyAttemptsOrTooManyFailures"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChangeInput"];
+            };
+        };
+        responses: {
+            /** @description Changed. Every other session of the user has ended. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["ApiKeyNotAllowedOrPermissionDenied"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            429: components["responses"]["TooManyAttemptsOrTooManyFailures"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    resetPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailInput"];
+            };
+        };
+        responses: {
+            /** @description Accepted. Whether a mail goes out, the mailbox tells. */
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            429: components["responses"]["TooManyAttempts"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    confirmPasswordReset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkPasswordInput"];
+            };
+        };
+        responses: {
+            /** @description The password is set, and every session of the user has ended. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["LinkInvalidOrValidationError"];
+            429: components["responses"]["TooManyAttempts"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -1712,29 +3876,318 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["RefreshInput"];
             };
         };
         responses: {
-            /** @description A pair of tokens, and whose it is. */
+            /** @description A pair of tokens, and whose it is; the refresh token perhaps as cookie. */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenPair"];
+                    "application/json": components["schemas"]["AnyPair"];
                 };
             };
             400: components["responses"]["MalformedRequest"];
             401: components["responses"]["AlreadyRotatedOrNotAuthenticatedOrTokenInvalidOrTokenReused"];
+            403: components["responses"]["CsrfFailed"];
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationError"];
             429: components["responses"]["TooManyAttempts"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    register: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegistrationInput"];
+            };
+        };
+        responses: {
+            /** @description Accepted. Whether a mail goes out, the mailbox tells. */
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["RegistrationClosed"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            429: components["responses"]["TooManyAttempts"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    secondFactors: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what you have: 304 without a body while it is still the same. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is set up. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactors"];
+                };
+            };
+            /** @description Still the same. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["ApiKeyNotAllowed"];
+            422: components["responses"]["ValidationError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    renewRecoveryCodes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordProofInput"];
+            };
+        };
+        responses: {
+            /** @description Recovery codes, shown this once. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["ApiKeyNotAllowedOrPermissionDenied"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["NoSecondFactor"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            429: components["responses"]["TooManyAttemptsOrTooManyFailures"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    beginTotp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordProofInput"];
+            };
+        };
+        responses: {
+            /** @description The secret, in three forms, shown this once. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TotpSetup"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["ApiKeyNotAllowedOrPermissionDenied"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["TotpAlreadySetUp"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            429: components["responses"]["TooManyAttemptsOrTooManyFailures"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    removeTotp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TotpRemovalInput"];
+            };
+        };
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["ApiKeyNotAllowedOrPermissionDenied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            429: components["responses"]["TooManyAttemptsOrTooManyFailures"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    confirmTotp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TotpConfirmInput"];
+            };
+        };
+        responses: {
+            /** @description Recovery codes, shown this once. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["ApiKeyNotAllowedOrPermissionDenied"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["TotpAlreadySetUp"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            429: components["responses"]["TooManyAttempts"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listSessions: {
+        parameters: {
+            query?: {
+                /** @description Which page. One that lies past the last is empty, and no error. */
+                page?: number;
+                /** @description How many on a page. */
+                per_page?: number;
+            };
+            header?: {
+                /** @description The `ETag` of what you have: 304 without a body while it is still the same. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One's own sessions that are alive. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description Still the same. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["ApiKeyNotAllowed"];
+            422: components["responses"]["ValidationError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    endSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended, access tokens too. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["ApiKeyNotAllowedOrPermissionDenied"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["ValidationError"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -1762,7 +4215,72 @@ export interface operations {
                 };
             };
             400: components["responses"]["MalformedRequest"];
-            401: components["responses"]["InvalidCredentialsOrNotAuthenticated"];
+            401: components["responses"]["InvalidCredentialsOrNotAuthenticatedOrSecondFactorRequired"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            429: components["responses"]["TooManyAttemptsOrTooManyFailures"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    verifyEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkInput"];
+            };
+        };
+        responses: {
+            /** @description The account is made: log in. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["RegistrationClosed"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["LinkInvalidOrValidationError"];
+            429: components["responses"]["TooManyAttempts"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    resendVerification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailInput"];
+            };
+        };
+        responses: {
+            /** @description Accepted. Whether a mail goes out, the mailbox tells. */
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["NotAuthenticated"];
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -1820,7 +4338,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["MalformedRequest"];
-            401: components["responses"]["NotAuthenticatedOrTokenInvalid"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
             403: components["responses"]["PermissionDenied"];
             422: components["responses"]["ValidationError"];
             503: components["responses"]["Unavailable"];
@@ -1858,7 +4376,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["MalformedRequest"];
-            401: components["responses"]["NotAuthenticatedOrTokenInvalid"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
             403: components["responses"]["MayNotPublishOrPermissionDenied"];
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["TooLarge"];
@@ -1920,7 +4438,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["MalformedRequest"];
-            401: components["responses"]["NotAuthenticatedOrTokenInvalid"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
             404: components["responses"]["NotFound"];
             422: components["responses"]["ValidationError"];
             503: components["responses"]["Unavailable"];
@@ -1962,7 +4480,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["MalformedRequest"];
-            401: components["responses"]["NotAuthenticatedOrTokenInvalid"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
             403: components["responses"]["MayNotPublishOrNotYoursOrPermissionDenied"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
@@ -2000,7 +4518,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["MalformedRequest"];
-            401: components["responses"]["NotAuthenticatedOrTokenInvalid"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
             403: components["responses"]["MayNotPublishOrNotYoursOrPermissionDenied"];
             404: components["responses"]["NotFound"];
             412: components["responses"]["PreconditionFailed"];
@@ -2045,7 +4563,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["MalformedRequest"];
-            401: components["responses"]["NotAuthenticatedOrTokenInvalid"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
             403: components["responses"]["MayNotPublishOrNotYoursOrPermissionDenied"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
@@ -2110,7 +4628,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["MalformedRequest"];
-            401: components["responses"]["NotAuthenticatedOrTokenInvalid"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
             403: components["responses"]["PermissionDenied"];
             422: components["responses"]["ValidationError"];
             503: components["responses"]["Unavailable"];
@@ -2148,7 +4666,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["MalformedRequest"];
-            401: components["responses"]["NotAuthenticatedOrTokenInvalid"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
             403: components["responses"]["MayNotPublishOrPermissionDenied"];
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["TooLarge"];
@@ -2210,7 +4728,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["MalformedRequest"];
-            401: components["responses"]["NotAuthenticatedOrTokenInvalid"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
             404: components["responses"]["NotFound"];
             422: components["responses"]["ValidationError"];
             503: components["responses"]["Unavailable"];
@@ -2252,7 +4770,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["MalformedRequest"];
-            401: components["responses"]["NotAuthenticatedOrTokenInvalid"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
             403: components["responses"]["MayNotPublishOrNotYoursOrPermissionDenied"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
@@ -2290,7 +4808,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["MalformedRequest"];
-            401: components["responses"]["NotAuthenticatedOrTokenInvalid"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
             403: components["responses"]["MayNotPublishOrNotYoursOrPermissionDenied"];
             404: components["responses"]["NotFound"];
             412: components["responses"]["PreconditionFailed"];
@@ -2335,7 +4853,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["MalformedRequest"];
-            401: components["responses"]["NotAuthenticatedOrTokenInvalid"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
             403: components["responses"]["MayNotPublishOrNotYoursOrPermissionDenied"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
@@ -2344,6 +4862,47 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationError"];
             428: components["responses"]["PreconditionRequired"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listRoles: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what you have: 304 without a body while it is still the same. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Roles"];
+                };
+            };
+            /** @description Still the same. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["PermissionDenied"];
+            422: components["responses"]["ValidationError"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2385,7 +4944,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["MalformedRequest"];
-            401: components["responses"]["NotAuthenticatedOrTokenInvalid"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
             422: components["responses"]["ValidationError"];
             503: components["responses"]["Unavailable"];
         };
@@ -2423,7 +4982,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["MalformedRequest"];
-            401: components["responses"]["NotAuthenticatedOrTokenInvalid"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
             403: components["responses"]["PermissionDenied"];
             408: components["responses"]["RequestTimeout"];
             412: components["responses"]["PreconditionFailed"];
@@ -2467,7 +5026,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["MalformedRequest"];
-            401: components["responses"]["NotAuthenticatedOrTokenInvalid"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
             403: components["responses"]["PermissionDenied"];
             408: components["responses"]["RequestTimeout"];
             412: components["responses"]["PreconditionFailed"];
@@ -2475,6 +5034,296 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationError"];
             428: components["responses"]["PreconditionRequired"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listUsers: {
+        parameters: {
+            query?: {
+                /** @description Which page. One that lies past the last is empty, and no error. */
+                page?: number;
+                /** @description How many on a page. */
+                per_page?: number;
+                /** @description By which field; `-` in front: descending. Equals are ordered by id. */
+                ordering?: "created_at" | "-created_at" | "email" | "-email" | "username" | "-username" | "display_name" | "-display_name" | "last_login_at" | "-last_login_at";
+                /** @description Only users with this text in e-mail, username or display name, in any case. */
+                q?: string;
+                /** @description Only users of this role. */
+                role?: "admin" | "approver" | "author" | "member";
+                /** @description Only users who may log in, or only those who may not. */
+                is_active?: boolean;
+            };
+            header?: {
+                /** @description The `ETag` of what you have: 304 without a body while it is still the same. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page, and how many there are. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedUserList"];
+                };
+            };
+            /** @description Still the same. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["PermissionDenied"];
+            422: components["responses"]["ValidationError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createUser: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes a retry safe: for 24 hours the same key with the same body gets the first answer again, and nothing is created twice. With another body it is 422 `reused`. 1 to 255 visible ASCII characters, such as a fresh UUID. */
+                "Idempotency-Key"?: string;
+                /** @description An id of yours, of 1 to 64 letters, digits, `_`, `.` and `-`; it stands in our log and in the answer. Anything else is replaced by an id of ours. */
+                "X-Request-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserInput"];
+            };
+        };
+        responses: {
+            /** @description The new user; `Location` has the path. */
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedUser"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["MayNotGrantOrPermissionDenied"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getUser: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what you have: 304 without a body while it is still the same. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @description The id of the user. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedUser"];
+                };
+            };
+            /** @description Still the same. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["PermissionDenied"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["ValidationError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteUser: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of the version that you read with a token: the change applies to this version only, and is 412 if somebody else has changed it since. `*`: any version. Optional, unless the server is set to require it (428). */
+                "If-Match"?: string;
+                /** @description An id of yours, of 1 to 64 letters, digits, `_`, `.` and `-`; it stands in our log and in the answer. Anything else is replaced by an id of ours. */
+                "X-Request-ID"?: string;
+            };
+            path: {
+                /** @description The id of the user. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["MayNotManageOrPermissionDenied"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["CannotDeleteYourselfOrLastAdministrator"];
+            412: components["responses"]["PreconditionFailed"];
+            422: components["responses"]["ValidationError"];
+            428: components["responses"]["PreconditionRequired"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    updateUser: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of the version that you read with a token: the change applies to this version only, and is 412 if somebody else has changed it since. `*`: any version. Optional, unless the server is set to require it (428). */
+                "If-Match"?: string;
+                /** @description An id of yours, of 1 to 64 letters, digits, `_`, `.` and `-`; it stands in our log and in the answer. Anything else is replaced by an id of ours. */
+                "X-Request-ID"?: string;
+            };
+            path: {
+                /** @description The id of the user. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchedUserChangeInput"];
+            };
+        };
+        responses: {
+            /** @description The user as it is stored now. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedUser"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["MayNotGrantOrMayNotManageOrPermissionDenied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["CannotDeactivateYourselfOrLastAdministrator"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            428: components["responses"]["PreconditionRequired"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    inviteUser: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes a retry safe: for 24 hours the same key with the same body gets the first answer again, and nothing is created twice. With another body it is 422 `reused`. 1 to 255 visible ASCII characters, such as a fresh UUID. */
+                "Idempotency-Key"?: string;
+                /** @description An id of yours, of 1 to 64 letters, digits, `_`, `.` and `-`; it stands in our log and in the answer. Anything else is replaced by an id of ours. */
+                "X-Request-ID"?: string;
+            };
+            path: {
+                /** @description The id of the user. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The mail is on its way. */
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationSent"];
+                };
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["PermissionDenied"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["CannotInvite"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    resetSecondFactors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the user. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedRequest"];
+            401: components["responses"]["ApiKeyInvalidOrNotAuthenticatedOrTokenInvalid"];
+            403: components["responses"]["PermissionDenied"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["CannotResetYourOwnFactors"];
+            422: components["responses"]["ValidationError"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2554,6 +5403,61 @@ export interface operations {
                         };
                     };
                 };
+            };
+        };
+    };
+    getSigningKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key set. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        keys: {
+                            /** @description The id that a token's header names. */
+                            kid: string;
+                            /** @enum {string} */
+                            alg: "RS256" | "EdDSA";
+                            /** @enum {string} */
+                            use: "sig";
+                            /** @enum {string} */
+                            kty: "RSA" | "OKP";
+                            /** @description Of an RSA key. */
+                            n?: string;
+                            /** @description Of an RSA key. */
+                            e?: string;
+                            /**
+                             * @description Of an Ed25519 key.
+                             * @enum {string}
+                             */
+                            crv?: "Ed25519";
+                            /** @description Of an Ed25519 key. */
+                            x?: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description Still the same. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

@@ -12,13 +12,30 @@ const SETTLED_MS = 10_000;
 /** A refresh token works once; used twice it ends the session. So one request exchanges it for all that bring it. */
 const exchanges = new Map<string, Promise<Pair | undefined>>();
 
-/** Logs the visitor in, or says why not. */
+/** Logs the visitor in, or says why not; a `challenge` says that the account asks for a code as well. */
 export async function logIn(event: RequestEvent, email: string, password: string) {
 	const answer = await stitch(event)
 		.POST('/api/v1/auth/login', { body: { email, password }, headers: onBehalfOf(event) })
 		.catch(unreachable);
-	if (!answer.data) return { status: answer.response.status, message: problemText(answer.error) };
-	keep(event.cookies, answer.data);
+	return opened(event, answer);
+}
+
+/** The second step: a code of the app, or a recovery code. With a wrong one the same challenge may be tried again. */
+export async function logInWithCode(event: RequestEvent, challenge: string, code: string) {
+	const answer = await stitch(event)
+		.POST('/api/v1/auth/login/second-factor', { body: { challenge, code }, headers: onBehalfOf(event) })
+		.catch(unreachable);
+	const refused = opened(event, answer);
+	const mayTryAgain = refused && Object(answer.error).code === 'second_factor_invalid';
+	return mayTryAgain ? { ...refused, challenge } : refused;
+}
+
+function opened(event: RequestEvent, answer: { data?: unknown; error?: unknown; response: Response }) {
+	if (!answer.data) {
+		const challenge: string | undefined = Object(answer.error).challenge;
+		return { status: answer.response.status, message: problemText(answer.error), challenge };
+	}
+	keep(event.cookies, answer.data as Pair);
 	return null;
 }
 
@@ -66,7 +83,8 @@ function exchanged(event: RequestEvent, refresh: string): Promise<Pair | undefin
 async function exchange(event: RequestEvent, refresh_token: string): Promise<Pair | undefined> {
 	const api = stitch(event);
 	try {
-		return await read(api.POST('/api/v1/auth/refresh', { body: { refresh_token }, headers: onBehalfOf(event) }));
+		const answer = api.POST('/api/v1/auth/refresh', { body: { refresh_token }, headers: onBehalfOf(event) });
+		return (await read(answer)) as Pair;
 	} catch (problem) {
 		if (isHttpError(problem, 401)) return undefined;
 		throw problem;

@@ -1,5 +1,5 @@
 import { fail, redirect } from '@sveltejs/kit';
-import { logIn, logOut } from '$lib/server/login';
+import { logIn, logInWithCode, logOut } from '$lib/server/login';
 import type { Actions, PageServerLoad } from './$types';
 
 export const load: PageServerLoad = ({ setHeaders }) => {
@@ -10,8 +10,11 @@ export const actions: Actions = {
 	in: async (event) => {
 		const form = await event.request.formData();
 		const email = `${form.get('email') ?? ''}`;
-		const refused = await logIn(event, email, `${form.get('password') ?? ''}`);
-		if (refused) return fail(refused.status, { email, message: refused.message });
+		const challenge = form.get('challenge');
+		const refused = challenge
+			? await logInWithCode(event, `${challenge}`, `${form.get('code') ?? ''}`)
+			: await logIn(event, email, `${form.get('password') ?? ''}`);
+		if (refused) return fail(refused.status, { email, message: refused.message, challenge: refused.challenge });
 		const post = event.url.searchParams.get('post');
 		redirect(303, post ? `/preview/${encodeURIComponent(post)}` : '/blog');
 	},
