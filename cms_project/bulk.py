@@ -14,8 +14,8 @@ from accounts.models import User
 from content.models import Action, BlogPost, Revision
 from core import clock, html
 from core.ids import uuid7
-from delivery import projection
-from delivery.models import Kind, Publication, Slug, SlugState
+from delivery import changes, projection
+from delivery.models import PLURAL, Kind, Publication, Slug, SlugState
 
 BATCH = 1000
 TAGS = ("news", "guide", "release", "notes", "events", "people", "tools", "travel", "data", "design")
@@ -62,7 +62,9 @@ def _write(posts: list[BlogPost], by: User) -> None:
         Slug(kind=Kind.POST, slug=post.slug, state=SlugState.LIVE, entry_id=post.pk) for post in posts
     )
     Revision.objects.bulk_create(_revision(post, by) for post in posts)
-    projection.write(Publication.objects.bulk_create(_publication(post, by) for post in posts))
+    publications = Publication.objects.bulk_create(_publication(post, by) for post in posts)
+    tallies = projection.write(publications)
+    changes.append(Kind.POST, [PLURAL[Kind.POST]], tallies)
 
 
 def _revision(post: BlogPost, by: User) -> Revision:

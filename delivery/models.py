@@ -17,6 +17,9 @@ class Kind(models.TextChoices):
     SETTINGS = "settings"
 
 
+PLURAL = {Kind.PAGE: "pages", Kind.POST: "posts"}
+
+
 class PublicationQuerySet(models.QuerySet["Publication"]):
     def of(self, kind: str, entry_id: object) -> Self:
         return self.filter(kind=kind, entry_id=entry_id)
@@ -182,3 +185,61 @@ class Slug(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.slug} ({self.state})"
+
+
+class Head(models.Model):
+    """One row: the position of the last change. Whoever commits a change holds it, so that positions follow commits."""
+
+    position = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.position)
+
+
+class Change(models.Model):
+    """A line of the change log: which surrogate keys a transaction touched, and by how much the tallies changed.
+
+    On PostgreSQL a trigger gives the position when the transaction commits (migration 0003): nobody else ever sees a
+    row without one.
+    """
+
+    position = models.BigIntegerField(null=True, unique=True)
+    kind = models.CharField(max_length=10, choices=Kind, blank=True)
+    keys = models.TextField()  # separated by blanks; ``*`` is everything
+    tallies = models.JSONField()  # {facet: how many rows more or, below zero, fewer}
+    made_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.keys}"
+
+    @property
+    def key_list(self) -> list[str]:
+        return self.keys.split()
+
+
+class Tally(models.Model):
+    """How many rows of the projection there are of a kind, and of each of its tags and authors.
+
+    Live, still to come and over: what a reader may see is this number less the few that are not live at the moment.
+    """
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    facet = models.CharField(max_length=210)  # "", "tag:…" or "author:…"
+    rows = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "facet"], name="one_tally_per_facet")]
+
+    def __str__(self) -> str:
+        return f"{self.rows} × {self.kind} {self.facet}"
+
+
+class Reader(models.Model):
+    """A process that answers from memory until ``expires_at``, and the last change that it has heard of."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    applied = models.BigIntegerField()
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.id} at {self.applied}"

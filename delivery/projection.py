@@ -1,18 +1,25 @@
 """The current projection: publications written out as rows that lists filter and order by, and as finished JSON."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
+
+from django.db import connection
 
 from core import rendering
-from delivery import shapes
+from delivery import changes, shapes
 from delivery.models import LiveEntry, LiveTag, Publication
 
 BATCH = 1000
 
 
-def write(publications: Iterable[Publication]) -> None:
-    """Adds the rows of publications that are live or still to come; the caller has removed those they replace."""
+def write(publications: Iterable[Publication]) -> Counter[str]:
+    """Adds the rows of publications that are live or still to come; the caller has removed those they replace.
+
+    Returns what they count for, for the change log.
+    """
     several = list(publications)
     rows = LiveEntry.objects.bulk_create([_row(one) for one in several], batch_size=BATCH)
     tags = [
@@ -20,15 +27,31 @@ def write(publications: Iterable[Publication]) -> None:
         for row, publication in zip(rows, several, strict=True)
         for tag in publication.content.get("tags", ())
     ]
-    LiveTag.objects.bulk_create(tags, batch_size=BATCH)
+    if tags:
+        LiveTag.objects.bulk_create(tags, batch_size=BATCH)
+    return _counted([row.author for row in rows], [row.tag for row in tags])
 
 
-def remove(publication_ids: Iterable[Any]) -> None:
-    LiveEntry.objects.filter(pk__in=list(publication_ids)).delete()
+def remove(kind: str, entry_id: UUID) -> Counter[str]:
+    """Removes all rows of an entry; returns what they had counted for."""
+    rows = LiveEntry.objects.filter(kind=kind, entry_id=entry_id)
+    authors = dict(rows.values_list("pk", "author"))
+    if not authors:
+        return Counter()
+    tagged = LiveTag.objects.filter(entry__in=authors)
+    tags = list(tagged.values_list("tag", flat=True))
+    rows.delete()
+    return _counted(authors.values(), tags)
 
 
 def rebuild() -> int:
-    """Writes the whole projection anew from the publications; returns how many rows it has. One transaction, please."""
+    """Writes the whole projection anew from the publications; returns how many rows it has. One transaction, please.
+
+    Nobody publishes in the meantime; readers see the old rows until it is committed.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE delivery_liveentry IN SHARE ROW EXCLUSIVE MODE")
     LiveEntry.objects.all().delete()
     written, batch = 0, []
     for publication in Publication.objects.not_over().order_by("live_from").iterator(chunk_size=BATCH):
@@ -37,6 +60,8 @@ def rebuild() -> int:
             write(batch)
             written, batch = written + BATCH, []
     write(batch)
+    changes.recount()
+    changes.append("", [changes.EVERYTHING], {})
     return written + len(batch)
 
 
@@ -80,3 +105,12 @@ def _row(publication: Publication) -> LiveEntry:
         summary=rendering.dumps(shapes.pick(shape, shapes.summary_fields(publication.kind))).decode(),
         detail=rendering.dumps(shape).decode(),
     )
+
+
+def _counted(authors: Iterable[str], tags: Iterable[str]) -> Counter[str]:
+    facets: Counter[str] = Counter(f"tag:{tag}" for tag in tags)
+    for author in authors:
+        facets[""] += 1
+        if author:
+            facets[f"author:{author}"] += 1
+    return facets

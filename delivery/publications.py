@@ -1,5 +1,6 @@
 """The only writer of publications: going live and being withdrawn, in the transaction of the verb that decides it."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +9,7 @@ from uuid import UUID
 from django.db.models import Max
 
 from core import clock
-from delivery import projection, slugs
+from delivery import changes, projection, slugs
 from delivery.models import Kind, Publication
 
 
@@ -31,7 +32,7 @@ def go_live(content: Content, *, by: UUID | None, now: datetime, starts_at: date
     """
     begin = _not_before_the_present_one(content.kind, content.entry_id, starts_at or now)
     first = Publication.objects.of(content.kind, content.entry_id).started().order_by("live_from").first()
-    _make_room(content.kind, content.entry_id, at=begin, by=by, now=now)
+    tallies = _make_room(content.kind, content.entry_id, at=begin, by=by, now=now)
     publication = Publication.objects.create(
         kind=content.kind,
         entry_id=content.entry_id,
@@ -43,7 +44,8 @@ def go_live(content: Content, *, by: UUID | None, now: datetime, starts_at: date
         live_from=begin,
         published_by=by,
     )
-    projection.write([publication])
+    tallies.update(projection.write([publication]))
+    changes.record(content.kind, content.entry_id, tallies)
     if content.kind != Kind.SETTINGS and starts_at is None:  # a schedule holds its slug as working copy until then
         slugs.go_live(content.kind, content.slug, content.entry_id)
     return publication
@@ -51,7 +53,8 @@ def go_live(content: Content, *, by: UUID | None, now: datetime, starts_at: date
 
 def withdraw(kind: str, entry_id: UUID, *, working_slug: str, by: UUID | None, now: datetime) -> None:
     """The entry is not public any more, and nothing that was to come comes."""
-    _make_room(kind, entry_id, at=_not_before_the_present_one(kind, entry_id, now), by=by, now=now)
+    tallies = _make_room(kind, entry_id, at=_not_before_the_present_one(kind, entry_id, now), by=by, now=now)
+    changes.record(kind, entry_id, tallies)
     slugs.retire(kind, entry_id, keep=working_slug)
 
 
@@ -62,12 +65,17 @@ def _not_before_the_present_one(kind: str, entry_id: UUID, moment: datetime) -> 
     return max(moment, latest) if latest else moment
 
 
-def _make_room(kind: str, entry_id: UUID, *, at: datetime, by: UUID | None, now: datetime) -> None:
-    """Ends what is live at ``at`` and takes back what has not started; the projection keeps what is live until then."""
+def _make_room(kind: str, entry_id: UUID, *, at: datetime, by: UUID | None, now: datetime) -> Counter[str]:
+    """Ends what is live at ``at`` and takes back what has not started; the projection keeps what is live until then.
+
+    Returns how the tallies change by it.
+    """
+    tallies: Counter[str] = Counter()
+    tallies.subtract(projection.remove(kind, entry_id))
     ids = list(Publication.objects.of(kind, entry_id).not_over().values_list("pk", flat=True))
-    projection.remove(ids)
     current = Publication.objects.filter(pk__in=ids)
     current.filter(live_from__gt=clock.Now()).delete()
     current.update(live_until=at, closed_by=by)
     if at > now:
-        projection.write(current)
+        tallies.update(projection.write(current))
+    return tallies

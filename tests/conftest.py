@@ -10,6 +10,7 @@ from asgiref.sync import async_to_sync
 from django.apps import apps
 from django.conf import settings
 from django.core.cache import caches
+from django.db import connection
 from django.http import HttpResponse
 from django.test import AsyncClient
 from django.test.client import AsyncClientHandler
@@ -100,6 +101,16 @@ def empty_caches() -> Iterator[None]:
 def no_sweep_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two equal requests do equal work, except in the tests that ask for a sweep."""
     monkeypatch.setattr("core.counters.SWEEP_CHANCE", 0)
+
+
+@pytest.fixture(autouse=True)
+def changes_are_logged_at_once(request: pytest.FixtureRequest) -> None:
+    """A test that is rolled back in the end never comes to the commit at which PostgreSQL's trigger would log them."""
+    asks = "db" in request.fixturenames or request.node.get_closest_marker("django_db")
+    if asks and connection.vendor == "postgresql":
+        request.getfixturevalue("db")
+        if connection.in_atomic_block:
+            connection.cursor().execute("SET CONSTRAINTS delivery_change_at_commit IMMEDIATE")
 
 
 @pytest.fixture

@@ -1,0 +1,103 @@
+"""The change log: in the order of commits, what public answers are no longer true. Nobody writes it but publications.
+
+Readers of the log: the edge (``delivery.edge``), which ends answers in memory, and purging, which ends those of a CDN.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Min, QuerySet
+
+from core import clock
+from delivery.models import PLURAL, Change, Head, Kind, Tally
+
+EVERYTHING = "*"
+CHANNEL = "stitch_changes"
+KEPT_FOR = timedelta(days=2)
+
+_NEXT = """
+INSERT INTO delivery_head (id, position) VALUES (1, 1)
+ON CONFLICT (id) DO UPDATE SET position = delivery_head.position + 1 RETURNING position
+"""
+_COUNT = """
+INSERT INTO delivery_tally (kind, facet, rows) VALUES (%s, %s, %s)
+ON CONFLICT (kind, facet) DO UPDATE SET rows = delivery_tally.rows + excluded.rows
+"""
+
+
+def keys_of(kind: str, entry_id: object) -> list[str]:
+    """The surrogate keys that a change of this entry ends: its own answers, and all lists, since one may gain it."""
+    return [Kind.SETTINGS.value] if kind == Kind.SETTINGS else [f"{kind}:{entry_id}", PLURAL[Kind(kind)]]
+
+
+def record(kind: str, entry_id: UUID, tallies: Mapping[str, int]) -> None:
+    """Appends to the log, in the transaction that has changed the projection of one entry."""
+    append(kind, keys_of(kind, entry_id), {facet: more for facet, more in tallies.items() if more})
+
+
+def append(kind: str, keys: list[str], tallies: Mapping[str, int]) -> None:
+    """One line of the log. The position comes at the commit on PostgreSQL; on SQLite, which has one writer, at once."""
+    change = Change(kind=kind, keys=" ".join(keys), tallies=dict(tallies), made_at=clock.now())
+    if connection.vendor != "postgresql":
+        change.position = _next_position()
+        _count(kind, tallies)
+    change.save(force_insert=True)
+
+
+def head() -> int:
+    """The position of the last change that was committed."""
+    return Head.objects.values_list("position", flat=True).first() or 0
+
+
+def since(position: int, limit: int = 1_000) -> list[Change]:
+    """The changes after a position, in order, at most so many."""
+    return list(_positioned().filter(position__gt=position).order_by("position")[:limit])
+
+
+def forgotten_up_to() -> int:
+    """Changes up to this position are no longer in the log: who has not read so far, takes everything for changed."""
+    oldest: int | None = _positioned().aggregate(oldest=Min("position"))["oldest"]
+    return head() if oldest is None else oldest - 1
+
+
+def forget() -> int:
+    """Deletes what is older than two days; returns how many rows that were. The last one stays."""
+    old = _positioned().filter(made_at__lt=clock.now() - KEPT_FOR, position__lt=head())
+    return old.delete()[0]
+
+
+def recount() -> None:
+    """Counts the tallies anew. The caller lets nobody publish in the meantime (``projection.rebuild``)."""
+    Tally.objects.all().delete()
+    with connection.cursor() as cursor:
+        for select in (
+            "SELECT kind, '', COUNT(*) FROM delivery_liveentry GROUP BY 1",
+            "SELECT kind, 'author:' || author, COUNT(*) FROM delivery_liveentry WHERE author <> '' GROUP BY 1, 2",
+            "SELECT kind, 'tag:' || tag, COUNT(*) FROM delivery_livetag GROUP BY 1, 2",
+        ):
+            cursor.execute(f"INSERT INTO delivery_tally (kind, facet, rows) {select}")
+
+
+def _positioned() -> QuerySet[Change]:
+    return Change.objects.exclude(position=None)
+
+
+def _next_position() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT)
+        position: int = cursor.fetchone()[0]
+    return position
+
+
+def _count(kind: str, tallies: Mapping[str, int]) -> None:
+    with connection.cursor() as cursor:
+        for facet, more in tallies.items():
+            cursor.execute(_COUNT, [kind, facet, more])
+
+
+def parse_notice(payload: str) -> tuple[int, list[str]]:
+    """What PostgreSQL's trigger says to those who listen: the position, and the keys where they are not too many."""
+    position, _, keys = payload.partition(" ")
+    return int(position), keys.split()
