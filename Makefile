@@ -5,7 +5,7 @@ MANAGE = $(PYTHON_HERE) manage.py
 TEST = env -u DATABASE_URL -u REDIS_URL ENV_FILE= $(PYTHON_HERE) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve install install-sso install-dev test faults lint format types migrations document clean
+.PHONY: help run serve install install-sso install-dev test faults bench lint format types migrations document clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ test: install-dev ## Run the tests on SQLite (ARGS="-k publish" picks some)
 
 faults: install-dev ## Kill, freeze and crowd real servers, and look whether anything is lost (minutes)
 	@$(TEST) tests/faults -m server $(ARGS)
+
+bench: install ## Measure against the peers: wrk and PostgreSQL needed, half an hour (ARGS="--rounds 1 --seconds 1")
+	@$(PYTHON_HERE) benchmarks/run.py $(ARGS)
 
 lint: install-dev ## Check style and formatting
 	@$(PYTHON_HERE) -m ruff check . && $(PYTHON_HERE) -m ruff format --check .

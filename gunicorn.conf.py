@@ -1,6 +1,7 @@
 """How gunicorn runs Stitch in production: ``gunicorn -c gunicorn.conf.py cms_project.asgi:application``."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.conf import settings  # noqa: E402
 from django.db import connections  # noqa: E402
 
 from cms_project.worker import GRACEFUL_SECONDS  # noqa: E402
+from core import metrics  # noqa: E402
 
 bind = f"0.0.0.0:{settings.PORT}"
 workers = settings.WEB_CONCURRENCY
@@ -37,6 +39,20 @@ _logging["loggers"] = {**_logging["loggers"], "gunicorn.error": {"level": "INFO"
 logconfig_dict = _logging
 
 
+def when_ready(server: Any) -> None:
+    """Django would load them with the first request of each worker: by then it is too late to declare metrics."""
+    import_module(settings.ROOT_URLCONF)
+
+
 def pre_fork(server: Any, worker: Any) -> None:
     """Nobody inherits a database connection: two processes on one connection read each other's answers."""
     connections.close_all()
+    metrics.reserve(worker)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    metrics.adopt(worker)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    metrics.release(worker)

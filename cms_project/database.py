@@ -1,8 +1,11 @@
 """DATABASE_URL to Django's DATABASES entry, with the options each database needs to be safe under load."""
 
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from cms_project import env
 
 SQLITE_INIT = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-20000; PRAGMA foreign_keys=ON"
 POSTGRESQL_OPTIONS = "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000"
@@ -20,6 +23,48 @@ def from_url(url: str, *, base: Path) -> dict[str, Any]:
     if parts.scheme in ("postgres", "postgresql"):
         return _postgresql(parts)
     raise ValueError("it starts with sqlite:/// or postgresql://")
+
+
+def postgresql(url: str) -> dict[str, Any]:
+    """For what SQLite cannot be: a replica, or the database behind a pooler. Raises ValueError for anything else."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("postgres", "postgresql"):
+        raise ValueError("it starts with postgresql://")
+    return _postgresql(parts)
+
+
+def databases(
+    default: dict[str, Any], *, replica: dict[str, Any] | None, direct: dict[str, Any] | None
+) -> dict[str, dict[str, Any]]:
+    """Django's DATABASES. With ``direct``, the other two are addresses of a pooler; commands go around it."""
+    for name, entry in (("DATABASE_REPLICA_URL", replica), ("DATABASE_DIRECT_URL", direct)):
+        if entry and default["ENGINE"] != entry["ENGINE"]:
+            env.refuse(f"{name} is set and DATABASE_URL is SQLite, which has none: both are PostgreSQL, or neither.")
+            return {"default": default}
+    found = {"default": default}
+    if replica:
+        found["replica"] = replica | {"TEST": {"MIRROR": "default"}}
+    if direct:
+        found = {alias: _pooled(entry) for alias, entry in found.items()}
+    if direct and _is_command():
+        found["default"] = direct
+    return found
+
+
+def _pooled(entry: dict[str, Any]) -> dict[str, Any]:
+    """Through a pooler in transaction mode, where the next query may find itself in another session.
+
+    What POSTGRESQL_OPTIONS ask for cannot be asked for when such a connection starts: the pooler has to
+    (deploy/pgbouncer.ini). No cursor and no prepared statement outlives its transaction.
+    """
+    options = {name: value for name, value in entry["OPTIONS"].items() if name != "options"}
+    return {**entry, "DISABLE_SERVER_SIDE_CURSORS": True, "OPTIONS": {**options, "prepare_threshold": None}}
+
+
+def _is_command() -> bool:
+    """This process is no server. Commands are few; migrations and long work lift the session's bounds (core.unhurried),
+    and the session has to be theirs."""
+    return Path(sys.argv[0]).name in ("manage.py", "django-admin")
 
 
 def _sqlite(name: str, *, base: Path) -> dict[str, Any]:

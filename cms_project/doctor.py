@@ -27,6 +27,7 @@ Level = Literal["error", "warning", "info"]
 SETTINGS = Path(__file__).with_name("settings.py")
 LOCAL = ("localhost", "127.0.0.1", "::1")
 COLOURS = {"error": "31", "warning": "33", "info": "36"}
+HOUR = 3600
 GOOD_LENGTH, GOOD_VARIETY = 50, 8  # of characters; the first is what Django's own deployment check asks for
 
 
@@ -44,7 +45,7 @@ def main(out: TextIO = sys.stdout) -> int:
     """The exit code: 1 where something keeps Stitch from a safe start."""
     found = examine()
     if not any(one.level == "error" for one in found):
-        found += shut_out()
+        found += [*shut_out(), *unpurged()]
     show(found, out)
     return 1 if any(one.level == "error" for one in found) else 0
 
@@ -57,7 +58,7 @@ def examine() -> list[Finding]:
     found += [*_secret_key(settings), *_typos()]
     if not settings["DEBUG"]:
         found += [*_address(settings), *_capacity(settings), *_access(settings), *_mail(settings)]
-        found += _jwt_keys(settings)
+        found += [*_jwt_keys(settings), *_cdn(settings)]
     elif not _is_local(settings["PUBLIC_BASE_URL"]):
         text = f"is on, and {settings['PUBLIC_BASE_URL']} is public: errors would show the inside to everybody."
         found.append(Finding("error", "DEBUG", text, "DEBUG=0"))
@@ -66,13 +67,8 @@ def examine() -> list[Finding]:
 
 def shut_out() -> list[Finding]:
     """Who cannot log in because of a setting. Needs the database, and says nothing where it cannot be asked."""
-    starting.load_settings()
-    from django.conf import settings
-
-    name = settings.DATABASES["default"]["NAME"]
-    if isinstance(name, Path) and not name.exists():  # to ask SQLite would make the file
+    if not _comes_up():
         return []
-    django.setup()
     from accounts import hashers
     from accounts.models import User
 
@@ -82,6 +78,36 @@ def shut_out() -> list[Finding]:
         return []
     text = f"lacks the pepper of {count} user{'s'[: count != 1]}, who cannot log in before it is back."
     return [Finding("error", "PASSWORD_PEPPER", text, "PASSWORD_PEPPER=…,<id>:<the missing secret>")] if count else []
+
+
+def unpurged() -> list[Finding]:
+    """Which CDN does not hear of changes. Needs the database, and says nothing where it cannot be asked."""
+    if not _comes_up():
+        return []
+    from core import clock
+    from delivery import purging
+
+    try:
+        stands = purging.standings()
+    except DatabaseError:
+        return []
+    return [
+        Finding("warning", "CDN_PURGE_URL", f"has failed since {clock.iso(since)}: {one.target}: {one.error}.")
+        for one in stands
+        if (since := one.failing_since) is not None
+    ]
+
+
+def _comes_up() -> bool:
+    """Django, for questions to the database. To ask SQLite would make its file, so that has to be there."""
+    starting.load_settings()
+    from django.conf import settings
+
+    name = settings.DATABASES["default"]["NAME"]
+    if isinstance(name, Path) and not name.exists():
+        return False
+    django.setup()
+    return True
 
 
 def _evaluated() -> dict[str, Any]:
@@ -151,6 +177,13 @@ def _capacity(settings: dict[str, Any]) -> Iterator[Finding]:
     if not settings["REDIS_URL"]:
         text = "is not set: the database counts attempts, and each worker caches for itself."
         yield Finding("info", "REDIS_URL", text, "REDIS_URL=redis://redis.example.com:6379/0")
+
+
+def _cdn(settings: dict[str, Any]) -> Iterator[Finding]:
+    seconds = settings["PUBLIC_MAX_AGE"] + settings["PUBLIC_STALE_WHILE_REVALIDATE"]
+    if seconds > HOUR and not settings["CDN_PURGE"]:
+        text = f"is not set, and a CDN may show for {seconds} seconds what has changed."
+        yield Finding("warning", "CDN_PURGE_URL", text, "CDN_PURGE_URL=fastly://service-id, or as docs/cdn.md says")
 
 
 def _access(settings: dict[str, Any]) -> Iterator[Finding]:

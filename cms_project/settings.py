@@ -4,7 +4,7 @@ from datetime import timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
-from cms_project import database, env, mailing, openapi, secrets, single_sign_on, theme
+from cms_project import cdn, database, env, mailing, openapi, secrets, single_sign_on, theme, version
 
 BASE_DIR = env.BASE_DIR
 
@@ -18,12 +18,14 @@ ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0, low=0, high=10)
 WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", 2, low=1, high=256)
 DATABASE_LANES = env.integer("DATABASE_LANES", 8, low=1, high=256)
+DATABASE_READERS = env.integer("DATABASE_READERS", 8, low=1, high=256)
 ADMIN_EMAIL = env.text("ADMIN_EMAIL")
 ADMIN_PASSWORD = env.text("ADMIN_PASSWORD")
 DEVELOPMENT_PASSWORD_FILE = BASE_DIR / ".admin_password"
 DOCS_ENABLED = env.boolean("DOCS_ENABLED", True)
 REQUIRE_IF_MATCH = env.boolean("REQUIRE_IF_MATCH", False)
 IS_HTTPS = PUBLIC_BASE_URL.startswith("https://")
+VERSION = version.VERSION
 
 # --- Applications, from the lowest layer to the highest -----------------------------------------------------------
 INSTALLED_APPS = [
@@ -100,7 +102,13 @@ TEMPLATES = [
 # --- Databases, caches -------------------------------------------------------------------------------------------
 _from_url = partial(database.from_url, base=BASE_DIR)
 _DATABASE_FORMS = "sqlite:///file or postgresql://user:password@host/name"
-DATABASES = {"default": env.parsed("DATABASE_URL", _from_url("sqlite:///db.sqlite3"), _from_url, _DATABASE_FORMS)}
+_POSTGRESQL_FORM = "postgresql://user:password@host/name"
+_default = env.parsed("DATABASE_URL", _from_url("sqlite:///db.sqlite3"), _from_url, _DATABASE_FORMS)
+_replica = env.parsed("DATABASE_REPLICA_URL", None, database.postgresql, _POSTGRESQL_FORM)
+# Set, DATABASE_URL leads to a pooler, and this around it: for commands, and for who listens.
+DATABASE_DIRECT = env.parsed("DATABASE_DIRECT_URL", None, database.postgresql, _POSTGRESQL_FORM)
+DATABASES = database.databases(_default, replica=_replica, direct=DATABASE_DIRECT)
+DATABASE_ROUTERS = ["core.replicas.Router"] if "replica" in DATABASES else []
 
 REDIS_URL = env.address("REDIS_URL", schemes=("redis", "rediss", "unix"))
 _REDIS = {"LOCATION": REDIS_URL, "OPTIONS": {"socket_connect_timeout": 0.3, "socket_timeout": 0.5}}
@@ -246,6 +254,14 @@ SECURE_REFERRER_POLICY = "same-origin"
 # --- Public answers ----------------------------------------------------------------------------------------------
 PUBLIC_MAX_AGE = env.integer("PUBLIC_CDN_SECONDS", 60, low=0, high=31_536_000)
 PUBLIC_STALE_WHILE_REVALIDATE = env.integer("PUBLIC_STALE_SECONDS", 300, low=0, high=31_536_000)
+EDGE_CACHE = env.boolean("EDGE_CACHE", True)
+EDGE_CACHE_MIB = env.integer("EDGE_CACHE_MIB", 64, low=1, high=65_536)
+EDGE_LOG_HITS = env.boolean("EDGE_LOG_HITS", False)
+CDN_PURGE = cdn.with_token(
+    env.parsed("CDN_PURGE_URL", [], cdn.from_url, cdn.FORMS),
+    env.parsed("CDN_PURGE_TOKEN", "", cdn.token, "a token without blanks"),
+)
+EDGE_PREFIXES = ("/api/v1/pages", "/api/v1/posts", "/api/v1/settings")
 
 # --- Language, time, files ---------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -276,7 +292,10 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = openapi.SETTINGS
 
-# --- Logs --------------------------------------------------------------------------------------------------------
+# --- Metrics and logs --------------------------------------------------------------------------------------------
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+if 0 < len(METRICS_TOKEN) < 16:
+    env.refuse("METRICS_TOKEN must have at least 16 characters: `openssl rand -hex 32` makes one.")
 LOG_LEVEL = env.one_of("LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = {
     "version": 1,

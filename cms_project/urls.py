@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from accounts.api import jwks, urls_pages
 from core import errors
-from core.api import docs, health, problems
+from core.api import docs, health, metrics, problems
 
 api = [path("", include("accounts.api.urls")), path("", include("content.api.urls"))]
 if settings.OIDC_ISSUER:
@@ -28,6 +28,7 @@ urlpatterns += [
     path("problems/<str:code>", docs.problem),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("metrics", metrics.metrics),
     path("admin/", admin.site.urls),
     *urls_pages.urlpatterns,
 ]

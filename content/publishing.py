@@ -1,7 +1,7 @@
 """Publishing: making a working copy's present state public, and taking it away again."""
 
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.models import F
@@ -37,8 +37,9 @@ def publish(thing: V, *, by: User, now: datetime) -> Publication:
     publication = publications.go_live(content, by=by.pk, now=now)
     if isinstance(thing, Entry):
         thing.state = State.DRAFT
-        thing.save(update_fields=["state"])
-    _next_version(thing)
+        _next_version(thing, state=State.DRAFT)
+    else:
+        _next_version(thing)
     audit.record(f"{thing.KIND}.published", by=by, on=thing, facts={"version": thing.version})
     return publication
 
@@ -65,7 +66,7 @@ def _take_away(entry: Entry, *, by: User, now: datetime) -> None:
     audit.record(f"{entry.KIND}.unpublished", by=by, on=entry, facts={"version": entry.version})
 
 
-def _next_version(thing: Versioned) -> None:
+def _next_version(thing: Versioned, **also: Any) -> None:
     """A step that changes no field still changes what an editor reads, so the ETag must move."""
     thing.version += 1
-    type(thing)._default_manager.filter(pk=thing.pk).update(version=F("version") + 1)
+    type(thing)._default_manager.filter(pk=thing.pk).update(version=F("version") + 1, **also)

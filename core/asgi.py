@@ -37,6 +37,8 @@ Send = Callable[[Message], Awaitable[None]]
 LANE_WAIT_SECONDS = 5.0
 BODY_SECONDS = 30.0
 DRAINED_BYTES = 16 * 1024 * 1024
+KEEP = "stitch.keep"  # in the scope of what an edge asks: where a public answer says how long it is true
+HEAD = "stitch.head"  # in the message that starts an answer: its lines as they are written, and the length of the body
 REFUSED = "refused"  # the attribute of a request that could not be read; core.middleware answers
 
 
@@ -46,6 +48,16 @@ class Lanes:
     def __init__(self, size: int) -> None:
         self._idle = deque(ThreadPoolExecutor(1, thread_name_prefix=f"lane-{n}") for n in range(size))
         self._waiting: deque[Lane] = deque()
+        self._size = size
+
+    @property
+    def in_use(self) -> int:
+        return self._size - len(self._idle)
+
+    @property
+    def waiting(self) -> int:
+        """Requests; one that has given up counts until its turn comes."""
+        return len(self._waiting)
 
     def request(self, lane: "Lane") -> None:
         if self._idle:

@@ -12,12 +12,13 @@ from django.views.decorators.csp import csp_override
 
 from core import addresses, errors
 from core.api import problems
+from core.asgi import KEEP
 from core.observability import log_request, request_id_from, request_id_var
 
 Next = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 SyncNext = Callable[[HttpRequest], HttpResponseBase]
 
-PROBES = ("/healthz", "/readyz")  # asked by their address, not by the site's name
+PROBES = ("/healthz", "/readyz", "/metrics")  # asked by their address, not by the site's name
 API_CSP = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 # What no page of ours uses, nobody who gets a script into one shall use either.
 PERMISSIONS_POLICY = ", ".join(
@@ -105,6 +106,8 @@ def _begin(request: HttpRequest) -> tuple[float, str]:
 def _end(request: HttpRequest, response: HttpResponseBase, started: float, request_id: str) -> None:
     response["X-Request-ID"] = request_id
     response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+    if KEEP in getattr(request, "scope", ()):
+        return  # the edge asks for somebody else, and writes the line about what that one gets
     user = getattr(request, "user", None)
     log_request(
         method=request.method or "",

@@ -4,3 +4,12 @@ from django.apps import AppConfig
 class DeliveryConfig(AppConfig):
     name = "delivery"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from core import background
+        from delivery import changes, purging
+        from delivery.hearing import handover
+
+        changes.after_commit(handover.complete)
+        purging.register()
+        background.register("change-log", changes.forget, every=3600)

@@ -3,11 +3,12 @@
 Readers of the log: the edge (``delivery.edge``), which ends answers in memory, and purging, which ends those of a CDN.
 """
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Min, QuerySet
 
 from core import clock
@@ -17,13 +18,18 @@ EVERYTHING = "*"
 CHANNEL = "stitch_changes"
 KEPT_FOR = timedelta(days=2)
 
+Listener = Callable[[int, list[str]], None]
+
+_listeners: list[Listener] = []
+
 _NEXT = """
 INSERT INTO delivery_head (id, position) VALUES (1, 1)
 ON CONFLICT (id) DO UPDATE SET position = delivery_head.position + 1 RETURNING position
 """
 _COUNT = """
-INSERT INTO delivery_tally (kind, facet, rows) VALUES (%s, %s, %s)
-ON CONFLICT (kind, facet) DO UPDATE SET rows = delivery_tally.rows + excluded.rows
+INSERT INTO delivery_tally (kind, facet, rows, position) VALUES (%s, %s, %s, %s)
+ON CONFLICT (kind, facet) DO UPDATE
+SET rows = delivery_tally.rows + excluded.rows, position = excluded.position
 """
 
 
@@ -32,18 +38,25 @@ def keys_of(kind: str, entry_id: object) -> list[str]:
     return [Kind.SETTINGS.value] if kind == Kind.SETTINGS else [f"{kind}:{entry_id}", PLURAL[Kind(kind)]]
 
 
-def record(kind: str, entry_id: UUID, tallies: Mapping[str, int]) -> None:
+def record(kind: str, entry_id: UUID, tallies: Mapping[str, int], *, now: datetime) -> None:
     """Appends to the log, in the transaction that has changed the projection of one entry."""
-    append(kind, keys_of(kind, entry_id), {facet: more for facet, more in tallies.items() if more})
+    append(kind, keys_of(kind, entry_id), {facet: more for facet, more in tallies.items() if more}, now=now)
 
 
-def append(kind: str, keys: list[str], tallies: Mapping[str, int]) -> None:
+def append(kind: str, keys: list[str], tallies: Mapping[str, int], *, now: datetime | None = None) -> None:
     """One line of the log. The position comes at the commit on PostgreSQL; on SQLite, which has one writer, at once."""
-    change = Change(kind=kind, keys=" ".join(keys), tallies=dict(tallies), made_at=clock.now())
+    change = Change(kind=kind, keys=" ".join(keys), tallies=dict(tallies), made_at=now or clock.now())
     if connection.vendor != "postgresql":
         change.position = _next_position()
-        _count(kind, tallies)
+        _count(kind, tallies, change.position)
     change.save(force_insert=True)
+    transaction.on_commit(partial(_tell, change.pk, keys), robust=True)
+
+
+def after_commit(listener: Listener) -> None:
+    """Is called in the writer's thread, before the write is answered, with the id of the change and its keys."""
+    if listener not in _listeners:
+        _listeners.append(listener)
 
 
 def head() -> int:
@@ -80,6 +93,11 @@ def recount() -> None:
             cursor.execute(f"INSERT INTO delivery_tally (kind, facet, rows) {select}")
 
 
+def _tell(change_id: int, keys: list[str]) -> None:
+    for listener in _listeners:
+        listener(change_id, keys)
+
+
 def _positioned() -> QuerySet[Change]:
     return Change.objects.exclude(position=None)
 
@@ -91,10 +109,14 @@ def _next_position() -> int:
     return position
 
 
-def _count(kind: str, tallies: Mapping[str, int]) -> None:
+def _count(kind: str, tallies: Mapping[str, int], position: int) -> None:
+    """As PostgreSQL's trigger does. Without a kind everything has changed."""
+    if not kind:
+        Tally.objects.filter(facet="").update(position=position)
+        return
     with connection.cursor() as cursor:
-        for facet, more in tallies.items():
-            cursor.execute(_COUNT, [kind, facet, more])
+        for facet, more in {"": 0, **tallies}.items():
+            cursor.execute(_COUNT, [kind, facet, more, position])
 
 
 def parse_notice(payload: str) -> tuple[int, list[str]]:

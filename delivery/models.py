@@ -94,6 +94,10 @@ class LiveEntryQuerySet(models.QuerySet["LiveEntry"]):
         return self.filter(live_from__gt=clock.Now())
 
 
+# Behind what orders a list: what it takes to skip rows without reading them. Not ``include``, which SQLite has not.
+_PLACE = ("entry_id", "live_from", "live_until", "publication")
+
+
 class LiveEntry(models.Model):
     """The current projection: one row per publication that is live or still to come, ready to be sent.
 
@@ -123,11 +127,11 @@ class LiveEntry(models.Model):
         indexes = [
             models.Index(fields=["kind", "slug"], name="live_by_slug"),
             models.Index(fields=["entry_id"], name="live_by_entry"),
-            models.Index(fields=["kind", "-created_at", "entry_id"], name="live_by_creation"),
-            models.Index(fields=["kind", "-updated_at", "entry_id"], name="live_by_update"),
-            models.Index(fields=["kind", "-published_at", "entry_id"], name="live_by_publication"),
-            models.Index(fields=["kind", "title_key", "entry_id"], name="live_by_title"),
-            models.Index(fields=["kind", "author", "-created_at", "entry_id"], name="live_by_author"),
+            models.Index(fields=["kind", "created_at", *_PLACE], name="live_by_creation"),
+            models.Index(fields=["kind", "updated_at", *_PLACE], name="live_by_update"),
+            models.Index(fields=["kind", "published_at", *_PLACE], name="live_by_publication"),
+            models.Index(fields=["kind", "title_key", *_PLACE], name="live_by_title"),
+            models.Index(fields=["kind", "author", "created_at", *_PLACE], name="live_by_author"),
             models.Index(fields=["kind", "live_from", "live_until"], name="live_by_start"),
             models.Index(fields=["kind", "live_until"], condition=Q(live_until__isnull=False), name="live_by_end"),
         ]
@@ -137,15 +141,26 @@ class LiveEntry(models.Model):
 
 
 class LiveTag(models.Model):
-    """One tag of one live post; a row of its own, because a JSON index cannot answer newest-first cheaply."""
+    """One tag of one row of the projection, with what it takes to order and to skip without reading that row.
+
+    A row of its own, because a JSON index cannot answer newest-first cheaply.
+    """
 
     entry = models.ForeignKey(LiveEntry, models.CASCADE, related_name="tag_rows")
     kind = models.CharField(max_length=10, choices=Kind)
     tag = models.CharField(max_length=50)
+    post_id = models.UUIDField()  # the id of the entry itself
     created_at = models.DateTimeField()
+    live_from = models.DateTimeField()
+    live_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["kind", "tag", "-created_at", "entry"], name="live_tag_newest_first")]
+        indexes = [
+            models.Index(
+                fields=["kind", "tag", "created_at", "post_id", "live_from", "live_until", "entry"],
+                name="live_tag_newest_first",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.tag
@@ -221,11 +236,13 @@ class Tally(models.Model):
     """How many rows of the projection there are of a kind, and of each of its tags and authors.
 
     Live, still to come and over: what a reader may see is this number less the few that are not live at the moment.
+    ``position``, where the facet is empty: of the last change of the kind, be it that it changed no number.
     """
 
     kind = models.CharField(max_length=10, choices=Kind)
     facet = models.CharField(max_length=210)  # "", "tag:…" or "author:…"
     rows = models.BigIntegerField()
+    position = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["kind", "facet"], name="one_tally_per_facet")]
@@ -243,3 +260,25 @@ class Reader(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id} at {self.applied}"
+
+
+class PurgeCursor(models.Model):
+    """How far one CDN, or one node of a cache of one's own, has been told of the change log (``delivery.purging``).
+
+    ``position`` None: nothing is known of what it holds, so everything is purged first. Whoever has written its token
+    into ``holder`` works alone until ``free_at``; after a failure ``free_at`` is the moment of the next try.
+    """
+
+    target = models.CharField(max_length=255, primary_key=True)
+    position = models.BigIntegerField(null=True, blank=True)
+    holder = models.UUIDField(null=True, blank=True)
+    free_at = models.DateTimeField()
+    failures = models.PositiveIntegerField(default=0)  # tries in a row
+    failing_since = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=300, blank=True)  # of the last try; never a secret
+
+    class Meta:
+        db_table = "delivery_purge"
+
+    def __str__(self) -> str:
+        return f"{self.target} at {self.position}"

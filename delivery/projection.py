@@ -23,7 +23,7 @@ def write(publications: Iterable[Publication]) -> Counter[str]:
     several = list(publications)
     rows = LiveEntry.objects.bulk_create([_row(one) for one in several], batch_size=BATCH)
     tags = [
-        LiveTag(entry=row, kind=row.kind, tag=tag, created_at=row.created_at)
+        _tag(row, tag)
         for row, publication in zip(rows, several, strict=True)
         for tag in publication.content.get("tags", ())
     ]
@@ -104,6 +104,18 @@ def _row(publication: Publication) -> LiveEntry:
         live_until=publication.live_until,
         summary=rendering.dumps(shapes.pick(shape, shapes.summary_fields(publication.kind))).decode(),
         detail=rendering.dumps(shape).decode(),
+    )
+
+
+def _tag(row: LiveEntry, tag: str) -> LiveTag:
+    return LiveTag(
+        entry=row,
+        kind=row.kind,
+        tag=tag,
+        post_id=row.entry_id,
+        created_at=row.created_at,
+        live_from=row.live_from,
+        live_until=row.live_until,
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max
+from django.db.models import Count, Max, Min, Q
 
 from core import clock
 from delivery import changes, projection, slugs
@@ -30,9 +30,9 @@ def go_live(content: Content, *, by: UUID | None, now: datetime, starts_at: date
 
     The caller holds the lock of the entry. A schedule that has not started is replaced.
     """
-    begin = _not_before_the_present_one(content.kind, content.entry_id, starts_at or now)
-    first = Publication.objects.of(content.kind, content.entry_id).started().order_by("live_from").first()
-    tallies = _make_room(content.kind, content.entry_id, at=begin, by=by, now=now)
+    past = _Past.of(content.kind, content.entry_id)
+    begin = past.not_before(starts_at or now)
+    tallies = _make_room(content.kind, content.entry_id, past, at=begin, by=by, now=now)
     publication = Publication.objects.create(
         kind=content.kind,
         entry_id=content.entry_id,
@@ -40,36 +40,55 @@ def go_live(content: Content, *, by: UUID | None, now: datetime, starts_at: date
         slug=content.slug,
         content=content.fields,
         entry_created_at=content.created_at,
-        published_at=first.published_at if first else begin,
+        published_at=past.first_published_at or begin,
         live_from=begin,
         published_by=by,
     )
     tallies.update(projection.write([publication]))
-    changes.record(content.kind, content.entry_id, tallies)
+    changes.record(content.kind, content.entry_id, tallies, now=now)
     if content.kind != Kind.SETTINGS and starts_at is None:  # a schedule holds its slug as working copy until then
-        slugs.go_live(content.kind, content.slug, content.entry_id)
+        slugs.go_live(content.kind, content.slug, content.entry_id, moves=past.is_any)
     return publication
 
 
 def withdraw(kind: str, entry_id: UUID, *, working_slug: str, by: UUID | None, now: datetime) -> None:
     """The entry is not public any more, and nothing that was to come comes."""
-    tallies = _make_room(kind, entry_id, at=_not_before_the_present_one(kind, entry_id, now), by=by, now=now)
-    changes.record(kind, entry_id, tallies)
+    past = _Past.of(kind, entry_id)
+    tallies = _make_room(kind, entry_id, past, at=past.not_before(now), by=by, now=now)
+    changes.record(kind, entry_id, tallies, now=now)
     slugs.retire(kind, entry_id, keep=working_slug)
 
 
-def _not_before_the_present_one(kind: str, entry_id: UUID, moment: datetime) -> datetime:
-    """A writer that waited for the lock may carry a moment older than what the one before it published."""
-    started = Publication.objects.of(kind, entry_id).started()
-    latest: datetime | None = started.aggregate(latest=Max("live_from"))["latest"]
-    return max(moment, latest) if latest else moment
+@dataclass(frozen=True)
+class _Past:
+    """What has been published of an entry so far."""
+
+    is_any: bool
+    latest_start: datetime | None  # of those that have started
+    first_published_at: datetime | None
+
+    @classmethod
+    def of(cls, kind: str, entry_id: UUID) -> "_Past":
+        started = Q(live_from__lte=clock.Now())
+        found = Publication.objects.of(kind, entry_id).aggregate(
+            number=Count("pk"),
+            latest=Max("live_from", filter=started),
+            first=Min("published_at", filter=started),
+        )
+        return cls(bool(found["number"]), found["latest"], found["first"])
+
+    def not_before(self, moment: datetime) -> datetime:
+        """A writer that waited for the lock may carry a moment older than what the one before it published."""
+        return max(moment, self.latest_start) if self.latest_start else moment
 
 
-def _make_room(kind: str, entry_id: UUID, *, at: datetime, by: UUID | None, now: datetime) -> Counter[str]:
+def _make_room(kind: str, entry_id: UUID, past: _Past, *, at: datetime, by: UUID | None, now: datetime) -> Counter[str]:
     """Ends what is live at ``at`` and takes back what has not started; the projection keeps what is live until then.
 
     Returns how the tallies change by it.
     """
+    if not past.is_any:
+        return Counter()
     tallies: Counter[str] = Counter()
     tallies.subtract(projection.remove(kind, entry_id))
     ids = list(Publication.objects.of(kind, entry_id).not_over().values_list("pk", flat=True))

@@ -1,95 +1,39 @@
-"""Every public question, answered from the projection alone: there is no draft here that a filter could forget."""
+"""Every public question, answered from the projection alone: there is no draft here that a filter could forget.
 
-from dataclasses import dataclass
-from datetime import datetime
+What must be asked, and asked again, is a *plan*: a generator that yields questions and is sent their rows. So the views
+follow it with Django's connection (``follow``) and the edge with asynchronous ones of its own (``follow_async``).
+"""
+
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import Min, QuerySet
+from django.db import connection
 
-from core import clock, ids, slugs
-from core.api.pagination import Page
-from delivery import slugs as slug_table
-from delivery.models import Kind, LiveEntry, LiveTag
+from core import ids, slugs
+from delivery import anchors, list_questions, questions
+from delivery.dialects import Question, Rows
+from delivery.list_questions import Found
+from delivery.listings import Listing
+from delivery.models import LiveEntry
+from delivery.questions import Moved, Single
 
-ORDERINGS = {
-    "created_at": ("created_at", "entry_id"),
-    "-created_at": ("-created_at", "entry_id"),
-    "updated_at": ("updated_at", "entry_id"),
-    "-updated_at": ("-updated_at", "entry_id"),
-    "published_at": ("published_at", "entry_id"),
-    "-published_at": ("-published_at", "entry_id"),
-    "title": ("title_key", "entry_id"),
-    "-title": ("-title_key", "entry_id"),
-}
-DEFAULT_ORDERING = {Kind.PAGE: "title", Kind.POST: "-created_at"}
+T = TypeVar("T")
+Plan = Generator[Question[Any], Rows, T]
 
 
-@dataclass(frozen=True)
-class Moved:
-    """The entry that was asked for is public under another slug now."""
-
-    slug: str
+def single(kind: str, key: str) -> Single | Moved | None:
+    """The live entry with this slug or id, or where it has moved. One query when it is there."""
+    return follow(plan_single(kind, key))
 
 
-@dataclass(frozen=True)
-class Listing:
-    """What a caller asks of a public list; empty text means: no such filter."""
-
-    kind: str
-    page: Page
-    ordering: str
-    tag: str = ""
-    author: str = ""
-    q: str = ""
+def settings() -> Single | None:
+    return follow(plan_settings())
 
 
-@dataclass(frozen=True)
-class Found:
-    rows: list[LiveEntry]
-    total: int
-    changes_at: datetime | None  # when time alone will change this list
-
-
-def single(kind: str, key: str) -> LiveEntry | Moved | None:
-    """The live entry with this slug or id, or where it has moved. One query when it is there under its slug."""
-    live = LiveEntry.objects.live().filter(kind=kind)
-    entry_id = ids.parse(key)
-    row = live.filter(entry_id=entry_id).first() if entry_id else None
-    if row is None and slugs.is_valid(key):
-        row = live.filter(slug=key).first()
-        return row or _moved(kind, key)
-    return row
-
-
-def settings() -> LiveEntry | None:
-    return LiveEntry.objects.live().filter(kind=Kind.SETTINGS).first()
-
-
-def _moved(kind: str, slug: str) -> Moved | None:
-    target = slug_table.redirect_target(kind, slug)
-    if target is None:
-        return None
-    now_at = LiveEntry.objects.live().filter(kind=kind, entry_id=target).values_list("slug", flat=True).first()
-    return Moved(now_at) if now_at and now_at != slug else None
-
-
-def listing(asked: Listing, *, whole: bool) -> Found:
-    """One page of summaries (or of whole entries) and the exact total, in three queries."""
-    rows = _filtered(asked)
-    total = rows.count()
-    if asked.page.start >= total:
-        return Found([], total, next_change(asked.kind))
-    text = "detail" if whole else "summary"
-    page = rows.order_by(*ORDERINGS[asked.ordering]).only("publication_id", text)
-    return Found(list(page[asked.page.start : asked.page.stop]), total, next_change(asked.kind))
-
-
-def next_change(kind: str) -> datetime | None:
-    """The next moment at which something of this kind starts or ends being public."""
-    rows = LiveEntry.objects.filter(kind=kind)
-    start = rows.upcoming().aggregate(at=Min("live_from"))["at"]
-    end = rows.filter(live_until__gt=clock.Now()).aggregate(at=Min("live_until"))["at"]
-    return min((moment for moment in (start, end) if moment), default=None)
+def listing(asked: Listing) -> Found:
+    """One page of summaries, or of whole entries where fields are picked, and the exact total. One query."""
+    return follow(plan_listing(asked))
 
 
 def live_revision(kind: str, entry_id: UUID) -> UUID | None:
@@ -98,13 +42,60 @@ def live_revision(kind: str, entry_id: UUID) -> UUID | None:
     return rows.values_list("revision_id", flat=True).first()
 
 
-def _filtered(asked: Listing) -> QuerySet[LiveEntry]:
-    rows: QuerySet[LiveEntry] = LiveEntry.objects.live().filter(kind=asked.kind)
-    if asked.tag:
-        tagged = LiveTag.objects.filter(kind=asked.kind, tag=asked.tag)
-        rows = rows.filter(pk__in=tagged.values("entry"))
-    if asked.author:
-        rows = rows.filter(author=asked.author)
-    if asked.q:
-        rows = rows.filter(search_text__contains=asked.q.casefold())
+def plan_single(kind: str, key: str) -> Plan[Single | Moved | None]:
+    if not slugs.is_valid(key) and ids.parse(key) is None:
+        return None
+    question = questions.single(kind, key)
+    found = question.read((yield question))
+    if found is not None or not slugs.is_valid(key):
+        return found
+    other = questions.moved(kind, key)
+    moved = other.read((yield other))
+    return moved if moved.slug is not None else None
+
+
+def plan_settings() -> Plan[Single | None]:
+    question = questions.settings()
+    return question.read((yield question))
+
+
+def plan_listing(asked: Listing) -> Plan[Found]:
+    """What an anchor says is believed where nothing has changed since; else it is asked again, counting from the start.
+
+    Two questions at most.
+    """
+    anchor = anchors.nearest(asked)
+    question = list_questions.listing(asked, start=anchor)
+    found = question.read((yield question))
+    if anchor is not None and not anchors.holds(anchor, found):
+        question = list_questions.listing(asked, start=None)
+        found = question.read((yield question))
+    anchors.remember(asked, found)
+    return found
+
+
+def follow(plan: Plan[T]) -> T:
+    """Asks what a plan wants to know through Django's connection."""
+    try:
+        question = next(plan)
+        while True:
+            question = plan.send(_fetch(question))
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return] # what a generator returns
+
+
+async def follow_async(plan: Plan[T], fetch: Callable[[Question[Any]], Awaitable[Rows]]) -> T:
+    """Asks what a plan wants to know in the way that ``fetch`` knows: all rows of one statement."""
+    try:
+        question = next(plan)
+        while True:
+            question = plan.send(await fetch(question))
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return] # what a generator returns
+
+
+def _fetch(question: Question[Any]) -> Rows:
+    with connection.cursor() as cursor:
+        cursor.execute(question.sql, question.params)
+        rows: Rows = cursor.fetchall()
     return rows

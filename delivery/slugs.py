@@ -51,9 +51,10 @@ def release_all(kind: str, entry_id: UUID) -> None:
     held.delete()
 
 
-def go_live(kind: str, slug: str, entry_id: UUID) -> None:
-    """The entry is public at ``slug`` from now on; where it was public before, it redirects."""
-    retire(kind, entry_id, keep=slug)
+def go_live(kind: str, slug: str, entry_id: UUID, *, moves: bool) -> None:
+    """The entry is public at ``slug`` from now on; where it was public before (``moves``), it redirects."""
+    if moves:
+        retire(kind, entry_id, keep=slug)
     Slug.objects.filter(kind=kind, slug=slug, entry_id=entry_id).update(state=SlugState.LIVE, redirect_to=None)
 
 

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = {"core": 1, "accounts": 2, "delivery": 3, "content": 4, "cms_project": 7}
 FILES = [path for app in LAYERS for path in sorted((ROOT / app).rglob("*.py")) if "migrations" not in path.parts]
-INTERFACES = ("api", "admin", "desk", "management")
+INTERFACES = ("api", "edge", "admin", "desk", "management")
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc", "managers", "services", "selectors", "signals", "tasks"}
 
 

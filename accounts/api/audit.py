@@ -13,7 +13,7 @@ from accounts.api import schema_audit as schema
 from accounts.api.authentication import BearerOrKeyAuthentication, caller
 from accounts.audit_search import Asked
 from accounts.models import AuditEntry
-from core import errors, ids
+from core import errors, ids, replicas
 from core.api import pagination, parsing
 from core.api.viewsets import AsyncViewSet, json_response
 
@@ -34,7 +34,7 @@ class AuditViewSet(AsyncViewSet):
             raise errors.Forbidden()
         params = parsing.query(request, (*FILTERS, "page", "per_page"))
         page = pagination.Page.from_query(params, default_per_page=listing.PER_PAGE)
-        found, total = audit_search.rows(_asked(params), start=page.start, stop=page.stop)
+        found, total = replicas.read(audit_search.rows, _asked(params), start=page.start, stop=page.stop)
         payload = pagination.envelope([audit_entry(row) for row in found], page, total)
         return json_response(payload, headers={"Link": pagination.link_header(request, page, total)})
 

@@ -10,7 +10,7 @@ from accounts.api import schema_users as schema
 from accounts.api.authentication import BearerOrKeyAuthentication, caller
 from accounts.api.serializers_users import UserChangeInput, UserInput, user_detail, user_summary
 from accounts.models import User
-from core import errors, ids, rendering
+from core import errors, ids, rendering, replicas
 from core.api import conditional, pagination, parsing
 from core.api.viewsets import AsyncViewSet, json_response
 
@@ -23,7 +23,7 @@ class UsersViewSet(AsyncViewSet):
         rights.require(caller(request), rights.VIEW)
         params = parsing.query(request, listing.PARAMETERS)
         page = pagination.Page.from_query(params, default_per_page=listing.PER_PAGE)
-        rows, total = listing.users(params, page)
+        rows, total = replicas.read(listing.users, params, page)
         payload = pagination.envelope([user_summary(row) for row in rows], page, total)
         return json_response(payload, headers={"Link": pagination.link_header(request, page, total)})
 

@@ -14,9 +14,9 @@ from content.models import Status
 from core import errors
 from core.api import schema_parameters as parameters
 from core.api.schema import ref, refusing
-from delivery import reads
 from delivery import shapes as public
 from delivery.api import answers
+from delivery.listings import DEFAULT_ORDERING, ORDERINGS
 from delivery.models import Kind
 
 NOUN = {Kind.PAGE: "page", Kind.POST: "post", Kind.SETTINGS: "site settings"}
@@ -31,6 +31,14 @@ DRAFT = parameters.query(
     "draft",
     "`true`: change the working copy only; what visitors see stays as it is. Not together with a changed `published`.",
     {"type": "boolean", "default": False},
+)
+
+CURSOR = parameters.query(
+    "cursor",
+    "Walks through the public list instead of turning its pages: `*` starts, then the `next_cursor` of the answer "
+    "before, with the same `ordering`, until it is null. Whatever does not change meanwhile comes exactly once. "
+    "Neither with `page` nor with `status`.",
+    {"type": "string", "minLength": 1},
 )
 
 WHAT_A_SAVE_DOES = (
@@ -71,10 +79,13 @@ def _list(kind: Kind) -> Decorator:
         description="What visitors see now, without `body`, for everybody, with or without a token. `?status=` lists "
         "working copies instead, for those who may see drafts. `?fields=` picks exact fields, `body` included. "
         "An unknown parameter is 422, so that a typo never silently returns everything.",
-        parameters=[*_list_parameters(kind), _fields(kind, where=" together with `status`")],
+        parameters=[*_list_parameters(kind), CURSOR, _fields(kind, where=" together with `status`")],
         responses={200: OpenApiResponse(shapes.listed(kind), "One page, and how many there are.")},
         extensions=refusing(errors.Forbidden),
-        examples=[_answer("What visitors see", examples.page_of(kind), "200")],
+        examples=[
+            _answer("What visitors see", examples.page_of(kind), "200"),
+            _answer("From the start, by cursor", examples.walk_of(kind), "200"),
+        ],
     )
 
 
@@ -87,7 +98,7 @@ def _list_parameters(kind: Kind) -> list[Any]:
     return [
         parameters.page(),
         parameters.per_page(answers.PER_PAGE[kind]),
-        parameters.ordering(reads.ORDERINGS, default=reads.DEFAULT_ORDERING[kind]),
+        parameters.ordering(ORDERINGS, default=DEFAULT_ORDERING[kind]),
         parameters.search("q", f"Only {TAG[kind]} with this text in {where}, in any case.", limit=answers.MAX_Q),
         *(only_posts if kind == Kind.POST else []),
         parameters.query(

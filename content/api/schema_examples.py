@@ -1,9 +1,12 @@
 """Examples for the OpenAPI document: one page, one post and one set of settings, in every shape they have."""
 
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from content.api import shapes as working_shapes
-from delivery import shapes
+from delivery import cursors, projection, shapes
+from delivery.listings import DEFAULT_ORDERING, Place
 from delivery.models import Kind
 
 Example = dict[str, Any]
@@ -68,6 +71,17 @@ def written(kind: Kind) -> Example:
 def page_of(kind: Kind) -> Example:
     summary = shapes.pick(public(kind), shapes.summary_fields(kind))
     return {"items": [summary], "total": 1, "page": 1, "per_page": 10, "total_pages": 1}
+
+
+def walk_of(kind: Kind) -> Example:
+    ordering = DEFAULT_ORDERING[kind]
+    value = (
+        projection.sort_key(WRITTEN[kind]["title"])
+        if ordering == "title"
+        else datetime.fromisoformat(_STAMPS["created_at"])
+    )
+    cursor = cursors.write(Place(value, UUID(_STAMPS["id"])), ordering=ordering)
+    return {"items": page_of(kind)["items"], "total": 2, "per_page": 1, "next_cursor": cursor}
 
 
 def sent(kind: Kind) -> Example:

@@ -81,6 +81,10 @@ ENVELOPE: dict[str, Schema] = {
     "per_page": {"type": "integer", "minimum": 1, "maximum": 100},
     "total_pages": {"type": "integer", "minimum": 0},
 }
+WALK: dict[str, Schema] = {
+    **{name: ENVELOPE[name] for name in ("total", "per_page")},
+    "next_cursor": TEXT | {"type": ["string", "null"], "description": "For what comes next; null: that was all."},
+}
 
 
 WARNINGS: Schema = {
@@ -108,7 +112,8 @@ def read(kind: Kind) -> Schema:
 
 def listed(kind: Kind) -> Schema:
     name = NAMES[kind]
-    return {"anyOf": [ref(f"{name}List"), ref(f"Working{name}List"), ref(f"{name}FieldsList")]}
+    names = (f"{name}List", f"Working{name}List", f"{name}FieldsList", f"{name}Walk")
+    return {"anyOf": [ref(one) for one in names]}
 
 
 def written(kind: Kind) -> Schema:
@@ -155,6 +160,10 @@ def _of_entries(kind: Kind) -> dict[str, Schema]:
         f"{name}List": _list_of(f"{name}Summary", "One page of what visitors see."),
         f"Working{name}List": _list_of(f"Working{name}Summary", "One page of working copies (`?status=`)."),
         f"{name}FieldsList": _list_of(f"{name}Fields", "One page of what `?fields=` picked."),
+        f"{name}Walk": an_object(
+            {"items": {"type": "array", "items": {"anyOf": [ref(f"{name}Summary"), ref(f"{name}Fields")]}}, **WALK},
+            "What comes after a cursor (`?cursor=`).",
+        ),
     }
 
 

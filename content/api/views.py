@@ -9,12 +9,13 @@ from content.api import schema, shapes
 from content.api.serializers import INPUT
 from content.drafts import Removed
 from content.models import BlogPost, Entry, Page, SiteSettings, Versioned
-from core import clock, errors
+from core import clock, errors, replicas
 from core.api import conditional, pagination, parsing
 from core.api.viewsets import AsyncViewSet, json_response
 from delivery import reads
 from delivery.api import answers
-from delivery.models import Kind, LiveEntry
+from delivery.models import Kind
+from delivery.questions import Single
 from delivery.shapes import ONLY_IN_DETAIL
 
 
@@ -75,7 +76,7 @@ class EntryViewSet(WorkingCopyViewSet):
         fields = parsing.names(params, "fields", among=shapes.editor_fields(kind))
         page = pagination.Page.from_query(params, default_per_page=answers.PER_PAGE[kind])
         answers.check_filters(params)
-        rows, total = listing.working_copies(self.model, params, page)
+        rows, total = replicas.read(listing.working_copies, self.model, params, page)
         wanted = fields or [name for name in shapes.editor_fields(kind) if name not in ONLY_IN_DETAIL]
         payload = pagination.envelope([shapes.pick_working(row, wanted) for row in rows], page, total)
         return json_response(payload, headers={"Link": pagination.link_header(request, page, total)})
@@ -117,7 +118,7 @@ class EntryViewSet(WorkingCopyViewSet):
     def _locked(self, request: HttpRequest, key: str) -> Entry:
         """The entry to write to. Somebody who may not see drafts learns of one only what a visitor would."""
         writer(request)
-        if not sees_drafts(request, self.model) and not isinstance(reads.single(self.model.KIND, key), LiveEntry):
+        if not sees_drafts(request, self.model) and not isinstance(reads.single(self.model.KIND, key), Single):
             raise errors.NotFound()  # not even where a draft's new slug leads to something public
         entry = finding.entry(self.model, key, lock=True)
         if entry is None:

@@ -1,5 +1,6 @@
 """Pages of a list: the envelope and the Link headers (RFC 8288)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -50,6 +51,10 @@ def counts(page: Page, total: int) -> dict[str, int]:
 
 
 def link_header(request: HttpRequest, page: Page, total: int) -> str:
+    return links(request.path, request.GET.dict(), page, total)
+
+
+def links(path: str, params: Mapping[str, str], page: Page, total: int) -> str:
     """``first``, ``prev``, ``next`` and ``last`` as they apply; relative to the host, which a proxy may rename."""
     last = max(page.total_pages(total), 1)
     targets = {"first": 1, "last": last}
@@ -57,7 +62,14 @@ def link_header(request: HttpRequest, page: Page, total: int) -> str:
         targets["prev"] = min(page.number - 1, last)
     if page.number < last:
         targets["next"] = page.number + 1
-    kept = {name: value for name, value in request.GET.items() if name != "page"}
-    return ", ".join(
-        f'<{request.path}?{urlencode(kept | {"page": number})}>; rel="{rel}"' for rel, number in targets.items()
-    )
+    return ", ".join(link(rel, address(path, {**params, "page": str(number)})) for rel, number in targets.items())
+
+
+def link(rel: str, target: str) -> str:
+    return f'<{target}>; rel="{rel}"'
+
+
+def address(path: str, params: Mapping[str, str]) -> str:
+    """In one spelling, whatever the caller's was: so the answers to both are the same."""
+    canonical = path.removesuffix("/")
+    return f"{canonical}?{urlencode(sorted(params.items()))}" if params else canonical

@@ -1,76 +1,112 @@
-"""Public answers to anonymous GETs: bytes from the projection, with what caches need to know about them."""
+"""Public answers to anonymous GETs: bytes from the projection, with what caches need to know about them.
 
-from datetime import datetime
+What an answer is made of needs no request: the edge makes the same answers of the same parts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 
 from core import errors
 from core.api import pagination, parsing
 from core.api.viewsets import json_response
-from delivery import reads, shapes
-from delivery.models import Kind, LiveEntry
+from delivery import cursors, reads, shapes
+from delivery.list_questions import Found
+from delivery.listings import DEFAULT_ORDERING, ORDERINGS, Cursor, Listing
+from delivery.models import PLURAL, Kind
+from delivery.questions import Moved, Single
 
 PER_PAGE = {Kind.PAGE: 100, Kind.POST: 10}
 MAX_Q = 100
-PLURAL = {Kind.PAGE: "pages", Kind.POST: "posts"}
 LIST_PARAMETERS = ("page", "per_page", "ordering", "q", "fields")
 POST_PARAMETERS = (*LIST_PARAMETERS, "tag", "author")
 
+Params = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """All in which one public answer differs from another. ``keys``: the surrogate keys, separated by blanks."""
+
+    content: bytes
+    keys: str
+    changes_in: float | None  # seconds until time alone changes it
+    link: str = ""
+    location: str = ""  # a 301, where it is not empty
+
 
 def list_parameters(kind: str) -> tuple[str, ...]:
+    """Of every list of the kind, that of working copies as well."""
     return POST_PARAMETERS if kind == Kind.POST else LIST_PARAMETERS
 
 
+def public_parameters(kind: str) -> tuple[str, ...]:
+    return (*list_parameters(kind), "cursor")
+
+
 def read_one(request: HttpRequest, kind: str, key: str) -> HttpResponse:
-    fields = parsing.names(parsing.query(request, ("fields",)), "fields", among=shapes.FIELDS[kind])
+    params = parsing.query(request, ("fields",))
+    fields = picked_fields(kind, params)
     found = reads.single(kind, key)
-    if isinstance(found, reads.Moved):
-        return _moved(request, kind, key, found)
+    if isinstance(found, Moved):
+        return respond(request, moved(found, kind, key, request.path, params))
     if found is None:
         raise errors.NotFound()
-    keys = f"{kind}:{found.entry_id}"
-    return _answer(_picked(found.detail, fields), keys=keys, changes_at=found.live_until)
+    return respond(request, one(found, kind, fields))
 
 
 def read_settings(request: HttpRequest) -> HttpResponse:
-    fields = parsing.names(parsing.query(request, ("fields",)), "fields", among=shapes.FIELDS[Kind.SETTINGS])
+    fields = picked_fields(Kind.SETTINGS, parsing.query(request, ("fields",)))
     found = reads.settings()
     if found is None:
         raise errors.NotFound()
-    return _answer(_picked(found.detail, fields), keys="settings", changes_at=found.live_until)
+    return respond(request, one(found, Kind.SETTINGS, fields))
 
 
 def read_list(request: HttpRequest, kind: str) -> HttpResponse:
-    params = parsing.query(request, list_parameters(kind))
-    fields = parsing.names(params, "fields", among=shapes.FIELDS[kind])
-    asked = _asked(params, kind)
-    found = reads.listing(asked, whole=fields is not None)
-    items = b",".join(_item(row, fields) for row in found.rows)
-    tail = orjson.dumps(pagination.counts(asked.page, found.total))[1:]
-    content = b'{"items":[' + items + b"]," + tail
-    response = _answer(content, keys=PLURAL[Kind(kind)], changes_at=found.changes_at)
-    response["Link"] = pagination.link_header(request, asked.page, found.total)
-    return response
+    params = parsing.query(request, public_parameters(kind))
+    listing = asked(kind, params)
+    return respond(request, page(reads.listing(listing), listing, request.path, params))
 
 
-def _asked(params: dict[str, str], kind: str) -> reads.Listing:
-    ordering = parsing.choice(params, "ordering", among=reads.ORDERINGS, default=reads.DEFAULT_ORDERING[Kind(kind)])
+def picked_fields(kind: str, params: Params) -> tuple[str, ...] | None:
+    found = parsing.names(dict(params), "fields", among=shapes.FIELDS[kind])
+    return None if found is None else tuple(found)
+
+
+def asked(kind: str, params: Params) -> Listing:
+    """What the parameters of a list ask for, whose names are known to be good. Raises Invalid."""
+    fields = picked_fields(kind, params)
+    ordering = parsing.choice(dict(params), "ordering", among=ORDERINGS, default=DEFAULT_ORDERING[Kind(kind)])
     check_filters(params)
-    return reads.Listing(
+    return Listing(
         kind=kind,
-        page=pagination.Page.from_query(params, default_per_page=PER_PAGE[Kind(kind)]),
+        page=pagination.Page.from_query(dict(params), default_per_page=PER_PAGE[Kind(kind)]),
         ordering=ordering,
         tag=params.get("tag", ""),
         author=params.get("author", ""),
         q=params.get("q", "").strip(),
+        fields=fields,
+        cursor=_cursor(params, ordering),
     )
 
 
-def check_filters(params: dict[str, str]) -> None:
+def _cursor(params: Params, ordering: str) -> Cursor | None:
+    if "cursor" not in params:
+        return None
+    if "page" in params:
+        raise errors.Invalid.field("cursor", "invalid", "Either a cursor or a page.")
+    try:
+        return cursors.read(params["cursor"], ordering=ordering)
+    except ValueError as error:
+        raise errors.Invalid.field("cursor", "invalid", str(error)) from error
+
+
+def check_filters(params: Params) -> None:
     """Texts that are looked for: not blank, and short enough to be looked for in bounded time."""
     for name, limit in (("q", MAX_Q), ("tag", 50), ("author", 200)):
         if len(params.get(name, "")) > limit:
@@ -79,39 +115,76 @@ def check_filters(params: dict[str, str]) -> None:
             raise errors.Invalid.field(name, "blank", "Say what to look for, or leave it out.")
 
 
-def _item(row: LiveEntry, fields: list[str] | None) -> bytes:
-    return _picked(row.detail, fields) if fields is not None else row.summary.encode()
+def one(found: Single, kind: str, fields: tuple[str, ...] | None) -> Public:
+    keys = Kind.SETTINGS.value if kind == Kind.SETTINGS else f"{kind}:{found.entry_id}"
+    return Public(_picked(found.detail, fields), keys, found.changes_in)
 
 
-def _picked(detail: str, fields: list[str] | None) -> bytes:
+def moved(found: Moved, kind: str, key: str, path: str, params: Params) -> Public:
+    target = f"{path.removesuffix('/').removesuffix(key)}{found.slug}"
+    location = pagination.address(target, params)
+    content = orjson.dumps({"location": location})
+    return Public(content, PLURAL[Kind(kind)], found.changes_in, location=location)
+
+
+def page(found: Found, asked: Listing, path: str, params: Params) -> Public:
+    if asked.fields is None:
+        items = ",".join(found.texts).encode()
+    else:
+        items = b",".join([_picked(text, asked.fields) for text in found.texts])
+    if asked.cursor is None:
+        counts: dict[str, Any] = pagination.counts(asked.page, found.total)
+        link = pagination.links(path, params, asked.page, found.total)
+    else:
+        following = _following(found, asked)
+        counts = {"total": found.total, "per_page": asked.page.per_page, "next_cursor": following}
+        link = _links(path, params, following)
+    content = b'{"items":[' + items + b"]," + orjson.dumps(counts)[1:]
+    return Public(content, PLURAL[Kind(asked.kind)], found.changes_in, link)
+
+
+def _following(found: Found, asked: Listing) -> str | None:
+    if not found.has_more or found.last is None:
+        return None
+    return cursors.write(found.last, ordering=asked.ordering)
+
+
+def _links(path: str, params: Params, following: str | None) -> str:
+    targets = {"first": cursors.START} | ({"next": following} if following else {})
+    return ", ".join(
+        pagination.link(rel, pagination.address(path, {**params, "cursor": cursor})) for rel, cursor in targets.items()
+    )
+
+
+def _picked(detail: str, fields: tuple[str, ...] | None) -> bytes:
     if fields is None:
         return detail.encode()
     whole: dict[str, Any] = orjson.loads(detail)
     return orjson.dumps(shapes.pick(whole, fields))
 
 
-def _answer(content: bytes, *, keys: str, changes_at: datetime | None) -> HttpResponse:
-    response = json_response(content)
-    response["Cache-Control"] = cache_control(changes_at)
-    response["Surrogate-Key"] = response["Cache-Tag"] = keys
+def respond(request: HttpRequest, public: Public) -> HttpResponse:
+    """The answer of a view. The edge, where it stands in front, is told what it may keep and until when."""
+    response = json_response(public.content, status=301 if public.location else 200)
+    response["Cache-Control"] = cache_control(public.changes_in)
+    response["Surrogate-Key"] = response["Cache-Tag"] = public.keys
+    for name, value in (("Link", public.link), ("Location", public.location)):
+        if value:
+            response[name] = value
+    keep = getattr(request, "scope", {}).get("stitch.keep")
+    if keep is not None:
+        keep.mark(public.keys.split(), public.changes_in)
     return response
 
 
-def cache_control(changes_at: datetime | None) -> str:
-    """Shared caches keep an answer for a while, but never beyond the moment at which time alone changes it."""
+def cache_control(changes_in: float | None) -> str:
+    """Shared caches keep an answer for a while, but never beyond the moment at which time alone changes it.
+
+    ``changes_in`` is in seconds.
+    """
     fresh, stale = settings.PUBLIC_MAX_AGE, settings.PUBLIC_STALE_WHILE_REVALIDATE
-    if changes_at is not None:
-        left = max(int((changes_at - timezone.now()).total_seconds()), 0)
+    if changes_in is not None:
+        left = max(int(changes_in), 0)
         fresh = min(fresh, left)
         stale = min(stale, left - fresh)
     return f"public, max-age=0, s-maxage={fresh}, stale-while-revalidate={stale}"
-
-
-def _moved(request: HttpRequest, kind: str, key: str, moved: reads.Moved) -> HttpResponse:
-    target = request.path.removesuffix("/").removesuffix(key) + moved.slug
-    query = request.META.get("QUERY_STRING", "")
-    location = f"{target}?{query}" if query else target
-    response = json_response({"location": location}, status=301, headers={"Location": location})
-    response["Cache-Control"] = cache_control(None)
-    response["Surrogate-Key"] = response["Cache-Tag"] = PLURAL[Kind(kind)]
-    return response

@@ -5,7 +5,7 @@ from tests.matrix.callers import World
 from tests.matrix.rows_accounts import ACCOUNTS
 from tests.matrix.shapes import Row, administrators, at, public, sent
 
-# Addresses outside /api/v1 and /admin: for everybody, with nothing in them that is not public.
+# Addresses outside /api/v1 and /admin: for everybody, with nothing in them that is not public, but for one.
 OPEN_PAGES = (
     "",
     ".well-known/jwks.json",
@@ -16,6 +16,7 @@ OPEN_PAGES = (
     "problems/<str:code>",
     "healthz",
     "readyz",
+    "metrics",  # nothing without METRICS_TOKEN, and with it for those alone who know it: tests/core/test_metrics.py
     "^verify-email/?$",
     "^invitation/?$",
     "^email-change/?$",

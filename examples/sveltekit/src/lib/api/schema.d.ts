@@ -1413,6 +1413,15 @@ export interface components {
              */
             updated_at: string;
         };
+        /** @description What comes after a cursor (`?cursor=`). */
+        PageWalk: {
+            items: (components["schemas"]["PageSummary"] | components["schemas"]["PageFields"])[];
+            /** @description How many match in all. */
+            total: number;
+            per_page: number;
+            /** @description For what comes next; null: that was all. */
+            next_cursor: string | null;
+        };
         /** @description The new passkey and, if it is the first factor, the recovery codes, shown this once. */
         PasskeyAdded: {
             passkey: components["schemas"]["PasskeyDetail"];
@@ -1852,6 +1861,15 @@ export interface components {
              * @description When what you are reading was changed last, in UTC.
              */
             updated_at: string;
+        };
+        /** @description What comes after a cursor (`?cursor=`). */
+        PostWalk: {
+            items: (components["schemas"]["PostSummary"] | components["schemas"]["PostFields"])[];
+            /** @description How many match in all. */
+            total: number;
+            per_page: number;
+            /** @description For what comes next; null: that was all. */
+            next_cursor: string | null;
         };
         /** @description The key with which this request was sent. */
         PresentApiKey: {
@@ -4302,6 +4320,8 @@ export interface operations {
                 q?: string;
                 /** @description Lists working copies in this status (`all`: in any), newest first, for those who may see drafts: 401 without a token, 403 without the right. */
                 status?: "draft" | "pending" | "scheduled" | "published" | "rejected" | "archived" | "all";
+                /** @description Walks through the public list instead of turning its pages: `*` starts, then the `next_cursor` of the answer before, with the same `ordering`, until it is null. Whatever does not change meanwhile comes exactly once. Neither with `page` nor with `status`. */
+                cursor?: string;
                 /** @description Exactly these fields and no others, separated by commas. With a token that may see drafts also `status`, `has_unpublished_changes`, `created_by`, `updated_by` together with `status`. */
                 fields?: ("id" | "title" | "slug" | "body" | "meta_title" | "meta_description" | "og_image_url" | "published" | "published_at" | "created_at" | "updated_at")[];
             };
@@ -4324,7 +4344,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PageList"] | components["schemas"]["WorkingPageList"] | components["schemas"]["PageFieldsList"];
+                    "application/json": components["schemas"]["PageList"] | components["schemas"]["WorkingPageList"] | components["schemas"]["PageFieldsList"] | components["schemas"]["PageWalk"];
                 };
             };
             /** @description Still the same. */
@@ -4592,6 +4612,8 @@ export interface operations {
                 author?: string;
                 /** @description Lists working copies in this status (`all`: in any), newest first, for those who may see drafts: 401 without a token, 403 without the right. */
                 status?: "draft" | "pending" | "scheduled" | "published" | "rejected" | "archived" | "all";
+                /** @description Walks through the public list instead of turning its pages: `*` starts, then the `next_cursor` of the answer before, with the same `ordering`, until it is null. Whatever does not change meanwhile comes exactly once. Neither with `page` nor with `status`. */
+                cursor?: string;
                 /** @description Exactly these fields and no others, separated by commas. With a token that may see drafts also `status`, `has_unpublished_changes`, `created_by`, `updated_by` together with `status`. */
                 fields?: ("id" | "title" | "slug" | "excerpt" | "body" | "author" | "featured_image_url" | "tags" | "published" | "published_at" | "created_at" | "updated_at")[];
             };
@@ -4614,7 +4636,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PostList"] | components["schemas"]["WorkingPostList"] | components["schemas"]["PostFieldsList"];
+                    "application/json": components["schemas"]["PostList"] | components["schemas"]["WorkingPostList"] | components["schemas"]["PostFieldsList"] | components["schemas"]["PostWalk"];
                 };
             };
             /** @description Still the same. */

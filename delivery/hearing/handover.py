@@ -1,0 +1,64 @@
+"""PostgreSQL: a write is answered when nobody answers with what was before it any more.
+
+Runs after the commit, in the writer's thread. Whoever may still answer from memory has a row that has not ended
+(``lease``); once each of those has acknowledged the change, or their leases have run out, the writer goes on.
+"""
+
+import logging
+import time
+from uuid import UUID
+
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from delivery.hearing import lease
+from delivery.hearing.lease import Lease
+
+logger = logging.getLogger("stitch.edge")
+
+FIRST_PAUSE = 0.0005
+LONGEST_PAUSE = 0.02
+_BEHIND = """
+SELECT COUNT(*) FROM delivery_reader
+WHERE expires_at > clock_timestamp() AND id IS DISTINCT FROM %s
+  AND applied < (SELECT position FROM delivery_change WHERE id = %s)
+"""
+
+_own: Lease | None = None
+
+
+def serve_from(own: Lease | None) -> None:
+    """This process answers from memory itself: it is told at once, and not waited for."""
+    global _own  # one server per process
+    _own = own
+
+
+def complete(change_id: int, keys: list[str]) -> None:
+    """Returns when the change has been handed over. Never raises: the write is committed.
+
+    Without PostgreSQL's answer it waits for as long as any lease can last. On SQLite readers look for themselves.
+    """
+    if connection.vendor != "postgresql":
+        return
+    began = time.monotonic()
+    own = _own
+    if own is not None:
+        own.end_from_thread(keys)
+    try:
+        _wait(change_id, None if own is None else own.id, began)
+    except DatabaseError as error:
+        logger.warning("Nobody can be asked who has heard of a change; waiting for the leases' end: %s", error)
+        time.sleep(max(0.0, began + lease.SECONDS - time.monotonic()))
+
+
+def _wait(change_id: int, own: UUID | None, began: float) -> None:
+    pause = FIRST_PAUSE
+    while _anybody_behind(change_id, own) and time.monotonic() < began + lease.SECONDS:
+        time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+
+
+def _anybody_behind(change_id: int, own: UUID | None) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(_BEHIND, [own, change_id])
+        return bool(cursor.fetchone()[0])
