@@ -150,7 +150,7 @@ def _in_doubt(shape: Shape) -> str:
     """
     of_all = f"(SELECT rows FROM delivery_tally WHERE kind = '{shape.kind}' AND facet = '')"
     of_facet = _tally(shape, "tag_facet" if shape.has_tag else "author_facet")
-    is_common = f"(%(skip)s + %(limit)s) * {of_all} < {of_facet} * {of_facet}"
+    is_common = f"(CAST(%(skip)s AS BIGINT) + %(limit)s) * {of_all} < {of_facet} * {of_facet}"
     walk = _page(shape, _by_walking(shape), only_if=f"{is_common} AND")
     sort = _page(shape, _by_sorting(shape), only_if=f"NOT {is_common} AND")
     return f"SELECT * FROM ({walk}) walked UNION ALL SELECT * FROM ({sort}) sorted"

@@ -62,7 +62,10 @@ def links(path: str, params: Mapping[str, str], page: Page, total: int) -> str:
         targets["prev"] = min(page.number - 1, last)
     if page.number < last:
         targets["next"] = page.number + 1
-    return ", ".join(link(rel, address(path, {**params, "page": str(number)})) for rel, number in targets.items())
+    front = address(path, {name: value for name, value in params.items() if name < "page"})
+    back = urlencode(sorted((name, value) for name, value in params.items() if name > "page"))
+    front, back = f"{front}{'&' if '?' in front else '?'}page=", back and f"&{back}"
+    return ", ".join(link(rel, f"{front}{number}{back}") for rel, number in targets.items())
 
 
 def link(rel: str, target: str) -> str:

@@ -6,16 +6,17 @@ from itertools import product
 from uuid import UUID
 
 import orjson
+import psycopg
 import pytest
 from django.db import connection
 
 from core import clock
 from core.ids import uuid7
-from delivery import changes, list_questions, list_sql, projection, questions, reads
+from delivery import anchors, changes, list_questions, list_sql, projection, questions, reads
 from delivery.dialects import Question
 from delivery.listings import ORDERINGS, Listing
 from delivery.models import LiveEntry, LiveTag, Tally
-from tests.delivery.entries import asked, publish, wait_until, withdraw
+from tests.delivery.entries import asked, publish, publish_many, wait_until, withdraw
 
 pytestmark = pytest.mark.django_db
 
@@ -192,6 +193,34 @@ def test_a_deep_page_is_skipped_to_on_an_index_alone(filters: dict[str, str], in
 
     is_covered = {"sqlite": f"USING COVERING INDEX {index}", "postgresql": "Index Only Scan"}[connection.vendor]
     assert [line for line in plan if is_covered in line and f"{index}" in line], plan
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("is_binary", [False, True])
+def test_a_connection_that_prepares_statements_gets_the_same_answers(is_binary: bool) -> None:
+    """As the edge's do: values travel apart from the text, with the smallest type that they fit."""
+    publish_many([uuid7() for _ in range(250)], at=clock.now(), title="50%_off", tags=["red"], author="Desk")
+    publish(uuid7())
+    cursor = psycopg.Cursor(connection.connection)
+
+    def prepared(plan: reads.Plan) -> object:
+        question = next(plan)
+        try:
+            while True:
+                cursor.execute(question.sql, question.params, prepare=True, binary=is_binary)
+                question = plan.send(cursor.fetchall())
+        except StopIteration as done:
+            return done.value
+
+    for ordering, filters, page in product(
+        ("-created_at", "title"), FILTERS, (1, 2, 23, 3_277, 214_748_365, 1_000_000_000)
+    ):
+        one = asked(page, ordering=ordering, **filters)
+        here = reads.listing(one)
+        anchors.clear()
+        there = prepared(reads.plan_listing(one))
+        assert (there.texts, there.total, there.first) == (here.texts, here.total, here.first)  # type: ignore[attr-defined]
+    assert prepared(reads.plan_single("post", "never-was")) is None
 
 
 def _plan(question: Question) -> list[str]:

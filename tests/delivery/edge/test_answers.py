@@ -95,6 +95,11 @@ def test_the_same_answer_becomes_the_same_bytes_every_time(encoding: str) -> Non
     assert (first.headers, first.body) == (second.headers, second.body)
 
 
+def test_what_is_compressed_does_not_say_when() -> None:
+    """Or each process would have other bytes under the same tag."""
+    assert variant(answer(), GZIP).body["body"][4:8] == bytes(4)
+
+
 @pytest.mark.parametrize(
     ("length", "headers"), [(999, {b"Content-Length": b"999"}), (1_000, {b"Content-Encoding": b"br"})]
 )

@@ -54,6 +54,7 @@ def test_a_miss_writes_one_line_and_a_hit_none(lines: Lines) -> None:
             await ask(edge, "/posts/hello", **given("later-1234"))
             await ask(edge, "/posts/hello")
             await ask(edge, "/posts/hello", method="HEAD")
+            await ask(edge, "/posts/hello", headers={"accept-encoding": "br"})  # another address of the same answer
         hit = lines()
 
         assert (missed, hit) == ([("GET", "/api/v1/posts/hello", 200, "first-1234")], [])
