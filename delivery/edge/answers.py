@@ -15,6 +15,7 @@ Header = tuple[bytes, bytes]
 
 IDENTITY, GZIP, BROTLI = "", "gzip", "br"
 COMPRESSED_FROM = 1_000  # bytes: below it the headers weigh more than what is saved
+COMPRESSED_TO = 256 * 1024  # above it everybody else would have to wait
 GZIP_LEVEL = 6
 BROTLI_QUALITY = 5
 _OF_A_BODY = frozenset({b"content-type", b"content-length", b"content-encoding"})
@@ -120,7 +121,7 @@ def _weight(parameters: str) -> float:
 
 
 def _encoded(content: bytes, encoding: str) -> tuple[bytes, str]:
-    if encoding == IDENTITY or len(content) < COMPRESSED_FROM:
+    if encoding == IDENTITY or not COMPRESSED_FROM <= len(content) <= COMPRESSED_TO:
         return content, IDENTITY
     if encoding == BROTLI:
         smaller = brotli.compress(content, quality=BROTLI_QUALITY)

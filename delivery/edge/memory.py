@@ -1,6 +1,7 @@
 """Answers by name and by surrogate key, bounded in bytes. Everything here runs on the event loop's thread."""
 
 import asyncio
+import math
 from dataclasses import dataclass, field
 
 from core import metrics
@@ -11,6 +12,8 @@ from delivery.edge.asking import Asked
 MIB = 1024 * 1024
 ENTRY_BYTES = 1_500  # what an answer costs beside its body and headers
 LARGEST_SHARE = 16  # an answer larger than this part of the memory is not kept
+LONGEST = 3600.0  # seconds for which an answer is kept that time will change: clocks drift apart
+MOST_ENDED = 10_000  # keys that are remembered one by one for those who are under way
 EVICTED_SHARE = 8  # at once, so that sorting by age is rare
 
 evictions = metrics.counter("stitch_edge_evictions_total", "Answers that left memory for want of room.")
@@ -23,6 +26,7 @@ class Entry:
     asked: Asked
     answer: Answer
     fixed_until: float
+    ends_at: float
     kept_at: float
     size: int
     variants: dict[str, Variant] = field(default_factory=dict)
@@ -54,7 +58,7 @@ class Memory:
 
     def find(self, asked: Asked, now: float) -> Entry | None:
         entry = self._entries.get(asked)
-        if entry is not None and entry.answer.changes_at <= now:
+        if entry is not None and entry.ends_at <= now:
             self._drop(entry)
             return None
         return entry
@@ -78,7 +82,8 @@ class Memory:
         if not keys or answer.changes_at <= now:
             return None
         self._forget(asked)
-        entry = Entry(asked, answer, fixed_until, now, size)
+        ends_at = answer.changes_at if answer.changes_at == math.inf else min(answer.changes_at, now + LONGEST)
+        entry = Entry(asked, answer, min(fixed_until, ends_at), ends_at, now, size)
         self._entries[asked] = entry
         for key in keys:
             self._by_key.setdefault(key, set()).add(entry)
@@ -106,6 +111,8 @@ class Memory:
         """These keys have changed: what bears them is no longer true, and nobody joins what is under way."""
         self.tick += 1
         self.flights = {}
+        if len(self._ended) > MOST_ENDED:
+            self._ended = {EVERYTHING: self.tick}
         for key in keys:
             if self._in_flight:
                 self._ended[key] = self.tick

@@ -17,14 +17,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import LiteralString
 from uuid import UUID
 
 import psycopg
 
 from core.ids import uuid7
 from core.postgresql.asynchronous import Connection, connect
-from delivery.changes import CHANNEL, EVERYTHING, parse_notice
+from delivery.changes import CHANNEL, EVERYTHING
 
 logger = logging.getLogger("stitch.edge")
 
@@ -41,9 +40,12 @@ _ACKNOWLEDGE = "UPDATE delivery_reader SET applied = %s WHERE id = %s"
 _LEAVE = "DELETE FROM delivery_reader WHERE id = %s"
 _SWEEP = "DELETE FROM delivery_reader WHERE expires_at < clock_timestamp() - interval '1 hour'"
 _SERVER = "SELECT pg_postmaster_start_time()::text"
-_HEAD = "SELECT COALESCE(MAX(position), 0) FROM delivery_head"
-_OLDEST = "SELECT MIN(position) FROM delivery_change"
-_SINCE = "SELECT position, keys FROM delivery_change WHERE position > %s ORDER BY position LIMIT 1000"
+_AT_ONCE = 1_000
+_SINCE = f"""
+SELECT head.position, change.position, change.keys
+FROM delivery_head head LEFT JOIN delivery_change change ON change.position > %s
+ORDER BY change.position LIMIT {_AT_ONCE}
+"""  # noqa: S608 - a constant
 
 
 class Lease:
@@ -96,7 +98,7 @@ class Lease:
     async def _hold(self) -> None:
         """Until something raises."""
         async with await connect(patience=SECONDS, direct=True, application_name="stitch-edge") as connection:
-            await connection.execute("SET synchronous_commit = off")
+            await connection.execute("SET synchronous_commit = off")  # of what is acknowledged; its loss costs a wait
             await connection.execute(f"LISTEN {CHANNEL}")
             await connection.execute(_SWEEP)
             await self._meet(connection)
@@ -121,53 +123,39 @@ class Lease:
         async with connection.transaction():
             await connection.execute("SET LOCAL synchronous_commit = on")  # a crash must not shorten what was said
             await connection.execute(_RENEW, [self.id, max(self._applied, 0), SECONDS])
-        head = await _number(connection, _HEAD)
-        if head != self._applied:
-            await self._catch_up(connection, head)
-            await connection.execute(_ACKNOWLEDGE, [self._applied, self.id])
+        await self._catch_up(connection)
         if not self.ends_at:
             logger.info("Answering from memory")
         self.ends_at = began + SECONDS - SAFETY
 
     async def _listen(self, connection: Connection) -> None:
-        """Applies what comes until the next heartbeat is due."""
+        """Until the next heartbeat is due. A notice only says that there is something: anybody may send one."""
         due = time.monotonic() + HEARTBEAT
         while (left := due - time.monotonic()) > 0:
-            notices = [notice async for notice in connection.notifies(timeout=left, stop_after=1)]
-            for notice in notices:
-                await self._hear(connection, notice.payload)
-            if notices:
-                await connection.execute(_ACKNOWLEDGE, [self._applied, self.id])
+            if [notice async for notice in connection.notifies(timeout=left, stop_after=1)]:
+                await self._catch_up(connection)
 
-    async def _hear(self, connection: Connection, payload: str) -> None:
-        try:
-            position, keys = parse_notice(payload)
-        except ValueError:
-            return  # not ours; whoever may connect may send one
-        if position == self._applied + 1 and keys:
-            self._end(keys)
-            self._applied = position
-        elif position > self._applied:
-            await self._catch_up(connection, await _number(connection, _HEAD))
+    async def _catch_up(self, connection: Connection) -> None:
+        """Applies what the log has beyond the last change that was applied, and says so."""
+        before = self._applied
+        while not await self._apply_next(connection):
+            pass
+        if self._applied != before:
+            await connection.execute(_ACKNOWLEDGE, [self._applied, self.id])
 
-    async def _catch_up(self, connection: Connection, head: int) -> None:
-        """Applies the log up to ``head``, or takes everything for changed where the log does not reach back so far."""
-        oldest = await _number(connection, _OLDEST)
-        if self._applied < 0 or head < self._applied or (oldest or 0) > self._applied + 1:
-            self._applied = head
+    async def _apply_next(self, connection: Connection) -> bool:
+        """True at the end of the log. Where a position is missing, or was taken back, everything counts as changed."""
+        rows = await (await connection.execute(_SINCE, [self._applied])).fetchall()
+        head = rows[0][0] if rows else 0
+        changes = [(position, keys) for _, position, keys in rows if position is not None]
+        expected = range(self._applied + 1, min(head, self._applied + _AT_ONCE) + 1)
+        if self._applied < 0 or head < self._applied or [position for position, _ in changes] != list(expected):
             self._end([EVERYTHING])
-            return
-        while self._applied < head:
-            cursor = await connection.execute(_SINCE, [self._applied])
-            rows = await cursor.fetchall()
-            self._end([key for _, keys in rows for key in keys.split()] if rows else [EVERYTHING])
-            self._applied = rows[-1][0] if rows else head
-
-
-async def _number(connection: Connection, sql: LiteralString) -> int:
-    row = await (await connection.execute(sql)).fetchone()
-    number: int = row[0] if row and row[0] is not None else 0
-    return number
+            self._applied = head
+        elif changes:
+            self._end([key for _, keys in changes for key in keys.split()])
+            self._applied = changes[-1][0]
+        return bool(self._applied == head)
 
 
 def _first_line(error: BaseException) -> str:

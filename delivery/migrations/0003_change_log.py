@@ -17,8 +17,7 @@ BEGIN
   INSERT INTO delivery_tally (kind, facet, rows)
     SELECT NEW.kind, counted.key, counted.value::bigint FROM jsonb_each_text(NEW.tallies) AS counted ORDER BY counted.key
     ON CONFLICT (kind, facet) DO UPDATE SET rows = delivery_tally.rows + excluded.rows;
-  PERFORM pg_notify('stitch_changes',
-    reached::text || CASE WHEN octet_length(NEW.keys) < 7000 THEN ' ' || NEW.keys ELSE '' END);
+  PERFORM pg_notify('stitch_changes', reached::text);
   RETURN NULL;
 END $$;
 CREATE CONSTRAINT TRIGGER delivery_change_at_commit AFTER INSERT ON delivery_change

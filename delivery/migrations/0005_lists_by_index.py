@@ -14,8 +14,7 @@ BEGIN
     ON CONFLICT (id) DO UPDATE SET position = delivery_head.position + 1 RETURNING position INTO reached;
   UPDATE delivery_change SET position = reached WHERE id = NEW.id;
   {count}
-  PERFORM pg_notify('stitch_changes',
-    reached::text || CASE WHEN octet_length(NEW.keys) < 7000 THEN ' ' || NEW.keys ELSE '' END);
+  PERFORM pg_notify('stitch_changes', reached::text);
   RETURN NULL;
 END $$;
 """

@@ -8,7 +8,17 @@ import brotli
 import pytest
 
 from delivery.edge import answers
-from delivery.edge.answers import BROTLI, GZIP, IDENTITY, Answer, encoding_for, is_unchanged, variant, without_body
+from delivery.edge.answers import (
+    BROTLI,
+    COMPRESSED_TO,
+    GZIP,
+    IDENTITY,
+    Answer,
+    encoding_for,
+    is_unchanged,
+    variant,
+    without_body,
+)
 
 LONG = b'{"text": "' + b"again and " * 200 + b'"}'
 
@@ -101,13 +111,15 @@ def test_what_is_compressed_does_not_say_when() -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "headers"), [(999, {b"Content-Length": b"999"}), (1_000, {b"Content-Encoding": b"br"})]
+    ("length", "is_compressed"), [(999, False), (1_000, True), (COMPRESSED_TO, True), (COMPRESSED_TO + 1, False)]
 )
-def test_below_a_thousand_bytes_nothing_is_compressed(length: int, headers: dict[bytes, bytes]) -> None:
+def test_what_is_small_is_not_worth_it_and_what_is_large_would_make_others_wait(
+    length: int, is_compressed: bool
+) -> None:
     made = dict(variant(answer(b"a" * length), BROTLI).headers)
 
-    assert made.items() >= headers.items()
-    assert (b"Content-Encoding" in made) is (length >= 1_000)
+    assert (made.get(b"Content-Encoding") == b"br") is is_compressed
+    assert (made[b"Content-Length"] == b"%d" % length) is not is_compressed
 
 
 @pytest.mark.parametrize("encoding", [GZIP, BROTLI])

@@ -10,7 +10,7 @@ import pytest
 from delivery.changes import EVERYTHING
 from delivery.edge.answers import BROTLI, GZIP, IDENTITY, Answer
 from delivery.edge.asking import Asked
-from delivery.edge.memory import ENTRY_BYTES, LARGEST_SHARE, MIB, Entry, Memory, evictions
+from delivery.edge.memory import ENTRY_BYTES, LARGEST_SHARE, LONGEST, MIB, MOST_ENDED, Entry, Memory, evictions
 
 _clock = count(1)
 ENCODINGS = (IDENTITY, GZIP, BROTLI)
@@ -315,3 +315,29 @@ def test_the_bytes_that_are_counted_are_not_fewer_than_those_that_are_there() ->
         held += sum(bodies.values())
 
     assert memory.bytes >= held
+
+
+# --- For long -----------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_that_time_will_change_is_not_kept_for_days() -> None:
+    memory = Memory(MIB)
+    for name, changes_at in (("tomorrow", 100_000.0), ("never", math.inf)):
+        memory.keep(
+            asked(name), answer("posts", changes_at=changes_at), since=0, fixed_until=changes_at - 360, now=1_000.0
+        )
+
+    found = [memory.find(asked(name), 1_000.0 + LONGEST + 1) is not None for name in ("tomorrow", "never")]
+
+    assert found == [False, True]
+
+
+def test_many_changes_during_one_flight_are_remembered_as_all_of_them() -> None:
+    memory = Memory(MIB)
+    since = memory.take_off()
+    memory.end([f"post:{number}" for number in range(MOST_ENDED + 1)])
+    memory.end(["pages"])
+
+    kept = memory.keep(asked("a"), answer("settings"), since=since, fixed_until=math.inf, now=1.0)
+
+    assert (kept, len(memory._ended)) == (None, 2)
