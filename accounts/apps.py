@@ -14,7 +14,7 @@ class AccountsConfig(AppConfig):
         from core import background
 
         post_migrate.connect(permissions.after_migrate, dispatch_uid="accounts.permissions")
-        background.register(audit.LOOP, audit.seal, every=5)
+        background.register(audit.LOOP, audit.seal, every=5, pause=1)
 
 
 class DeskConfig(admin_apps.AdminConfig):

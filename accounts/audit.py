@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from accounts import audit_actions
 from accounts.models import AuditEntry, User
-from core import addresses, background, clock
+from core import addresses, background, clock, rows
 from core.observability import printable, request_id_var
 
 LOOP = "audit.seal"  # in core.background
@@ -88,7 +88,7 @@ def record(  # noqa: PLR0913 - each is one column
     api_key = by.api_key if by is not None else None
     kind = kind or (kind_of(on) if on is not None else "")
     audit_actions.require_known(action, kind)
-    AuditEntry.objects.create(
+    entry = AuditEntry(
         at=timezone.now(),
         action=action,
         actor_id=by.pk if by is not None else None,
@@ -102,6 +102,7 @@ def record(  # noqa: PLR0913 - each is one column
         address=addresses.client_address_var.get() or None,
         request_id=request_id if (request_id := request_id_var.get()) != "-" else "",
     )
+    rows.insert(entry)
     transaction.on_commit(wake, robust=True)
 
 
@@ -164,7 +165,8 @@ def _shown(name: str, value: Any, depth: int = 0) -> Any:
 
 
 def _cut(text: str) -> str:
-    shown = _SECRET_VALUE.sub(MASK, printable(text[:_LOOKED_AT]))
+    looked_at = text[:_LOOKED_AT]
+    shown = _SECRET_VALUE.sub(MASK, looked_at if looked_at.isprintable() else printable(looked_at))
     if len(shown) <= MAX_TEXT and len(text) <= _LOOKED_AT:
         return shown
     return f"{shown[: MAX_TEXT - 30]}… ({len(text)} characters)"

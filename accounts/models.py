@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from accounts import granted
 from core.ids import uuid7
 
 USE_DESK = "accounts.use_desk"
@@ -111,7 +112,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def is_staff(self) -> bool:
-        """Django's admin asks for this name. Costs what ``has_perm`` costs: two queries, once per instance."""
+        """Django's admin asks for this name. Costs what ``has_perm`` costs: one query, once per instance."""
         return self.has_perm(USE_DESK)
 
     def get_full_name(self) -> str:
@@ -139,9 +140,13 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
         """With an API key: what the key names, and never more than its maker may at this moment."""
-        return (self.api_key is None or perm in self.api_key.scopes) and super().has_perm(perm, obj)
+        if self.api_key is not None and perm not in self.api_key.scopes:
+            return False
+        self._learn_rights()
+        return super().has_perm(perm, obj)
 
     def get_all_permissions(self, obj: Any = None) -> set[str]:
+        self._learn_rights()
         found: set[str] = super().get_all_permissions(obj)
         return found if self.api_key is None else found & set(self.api_key.scopes)
 
@@ -149,6 +154,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         if self.api_key is None:
             return super().has_module_perms(app_label)
         return any(name.startswith(f"{app_label}.") for name in self.get_all_permissions())
+
+    def _learn_rights(self) -> None:
+        """Once per instance, one query, where Django's backend keeps what it has found out: it need not ask then."""
+        if self.is_active and not self.is_superuser and not hasattr(self, "_perm_cache"):
+            self._perm_cache = granted.rights_of(self.pk)
 
     async def ahas_perm(self, perm: str, obj: Any = None) -> bool:
         """Django's own would ask past ``has_perm``, and so past the API key."""

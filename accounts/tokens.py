@@ -16,7 +16,7 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import jwt
 from django.conf import settings
@@ -30,6 +30,7 @@ from accounts import audit, signing
 from accounts.credentials import InvalidCredentials
 from accounts.models import TokenFamily, User, new_stamp
 from core import errors, ids
+from core.compiled import Compiled
 
 logger = logging.getLogger("stitch.auth")
 
@@ -162,13 +163,18 @@ def issue(user: User, *, address: str, user_agent: str, now: datetime, means: st
     return _sign_pair(family, now)
 
 
+_owner_of_living: Compiled[User] = Compiled(
+    lambda family_id: User.objects.filter(token_families=family_id, token_families__revoked_at=None), UUID
+)
+
+
 def identify(raw: str) -> tuple[User, dict[str, Any]]:
     """The user and the claims of an access token. One query, by primary key, for session and user together."""
     token = _read(Access, raw)
-    family = TokenFamily.objects.select_related("user").filter(pk=token["fam"], revoked_at=None).first()
-    if family is None or str(family.user_id) != token["sub"] or not family.user.is_active:
+    user = _owner_of_living.first(UUID(token["fam"]))
+    if user is None or str(user.pk) != token["sub"] or not user.is_active:
         raise TokenInvalid()
-    return family.user, token.payload
+    return user, token.payload
 
 
 def rotate(raw: str, *, arrived_at: float, now: datetime) -> Pair:

@@ -10,13 +10,12 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 
 from accounts import audit
 from accounts.models import User
 from content import publishing, revisions, rights
 from content.models import Action, BlogPost, Entry, Revision, State, Versioned
-from core import errors, html
+from core import errors, html, rows, transactions
 from core import slugs as slug_rules
 from delivery import slugs
 
@@ -31,7 +30,7 @@ class Removed:
     by_field: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-@transaction.atomic
+@transactions.verb
 def create(model: type[E], values: Mapping[str, Any], *, by: User, now: datetime, removed: Removed | None = None) -> E:
     """A new working copy in state draft. Without a slug it gets one made from its title."""
     rights.require_create(by, model)
@@ -49,7 +48,7 @@ def create(model: type[E], values: Mapping[str, Any], *, by: User, now: datetime
     return _save_new(entry, by=by, now=now)
 
 
-@transaction.atomic
+@transactions.verb
 def change(thing: V, values: Mapping[str, Any], *, by: User, now: datetime, removed: Removed | None = None) -> bool:
     """Changes some fields of a working copy that the caller has locked. False when nothing is different afterwards."""
     rights.require_change(by, thing)
@@ -68,7 +67,7 @@ def change(thing: V, values: Mapping[str, Any], *, by: User, now: datetime, remo
     return True
 
 
-@transaction.atomic
+@transactions.verb
 def delete(entry: Entry, *, by: User, now: datetime) -> None:
     """Into the bin: unpublished, its slug free at once. Everything it was stays in its revisions."""
     rights.require_delete(by, entry)
@@ -78,7 +77,7 @@ def delete(entry: Entry, *, by: User, now: datetime) -> None:
     _save(entry, ["deleted_at"], entry.values(), action=Action.DELETED, by=by, now=now)
 
 
-@transaction.atomic
+@transactions.verb
 def restore(entry: E, *, by: User, now: datetime) -> E:
     """Out of the bin, as a draft. A slug that was taken in the meantime gets a suffix."""
     rights.require_delete(by, entry)
@@ -121,8 +120,8 @@ def _validate(thing: Versioned) -> None:
 
 def _save_new(entry: E, *, by: User, now: datetime) -> E:
     revision = revisions.stamp(entry, action=Action.CREATED, by=by, now=now)
-    entry.save(force_insert=True)
-    revision.save(force_insert=True)
+    rows.insert(entry)
+    rows.insert(revision)
     _tell(revision, entry, {}, by=by)
     return entry
 
@@ -133,8 +132,8 @@ def _save(
     thing.version += 1
     thing.updated_at, thing.updated_by = now, by
     revision = revisions.stamp(thing, action=action, by=by, now=now)
-    thing.save(update_fields=[*changed, "version", "revision_id", "updated_at", "updated_by"])
-    revision.save(force_insert=True)
+    rows.update_one(thing, [*changed, "version", "revision_id", "updated_at", "updated_by"])
+    rows.insert(revision)
     _tell(revision, thing, before, by=by)
 
 

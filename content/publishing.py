@@ -3,14 +3,11 @@
 from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db import transaction
-from django.db.models import F
-
 from accounts import audit
 from accounts.models import User
 from content import rights
 from content.models import Entry, State, Versioned
-from core import errors
+from core import errors, rows, transactions
 from delivery import publications
 from delivery.models import Publication
 
@@ -22,9 +19,12 @@ class NotPublished(errors.Conflict):
     title = "It is not public"
 
 
-@transaction.atomic
-def publish(thing: V, *, by: User, now: datetime) -> Publication:
-    """Makes what the working copy says now public at once, closing what was public before. The caller locked it."""
+@transactions.verb
+def publish(thing: V, *, by: User, now: datetime, is_new: bool = False) -> Publication:
+    """Makes what the working copy says now public at once, closing what was public before. The caller locked it.
+
+    ``is_new``: the caller has made it in this transaction, so there is nothing to close.
+    """
     rights.require_publish(by, type(thing))
     content = publications.Content(
         kind=thing.KIND,
@@ -33,18 +33,19 @@ def publish(thing: V, *, by: User, now: datetime) -> Publication:
         slug=thing.slug if isinstance(thing, Entry) else "",
         fields=thing.values(),
         created_at=thing.created_at,
+        is_new=is_new,
     )
     publication = publications.go_live(content, by=by.pk, now=now)
     if isinstance(thing, Entry):
         thing.state = State.DRAFT
-        _next_version(thing, state=State.DRAFT)
+        _next_version(thing, state=State.DRAFT.value)
     else:
         _next_version(thing)
     audit.record(f"{thing.KIND}.published", by=by, on=thing, facts={"version": thing.version})
     return publication
 
 
-@transaction.atomic
+@transactions.verb
 def unpublish(entry: Entry, *, by: User, now: datetime) -> None:
     """Nobody but editors finds it any more. Raises NotPublished where there is nothing to take away."""
     rights.require_publish(by, type(entry))
@@ -69,4 +70,4 @@ def _take_away(entry: Entry, *, by: User, now: datetime) -> None:
 def _next_version(thing: Versioned, **also: Any) -> None:
     """A step that changes no field still changes what an editor reads, so the ETag must move."""
     thing.version += 1
-    type(thing)._default_manager.filter(pk=thing.pk).update(version=F("version") + 1, **also)
+    rows.update(type(thing), {"pk": thing.pk}, also, add={"version": 1})

@@ -8,19 +8,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db import transaction
-
 from accounts.models import User
 from content import drafts, publishing, rights
 from content.drafts import Removed
 from content.models import Entry, Versioned
-from core import errors
+from core import errors, transactions
 from delivery import reads
 
 E = TypeVar("E", bound=Entry)
 
 
-@transaction.atomic
+@transactions.verb
 def save_new(
     model: type[E],
     values: Mapping[str, Any],
@@ -36,11 +34,11 @@ def save_new(
         rights.require_publish(by, model)
     entry = drafts.create(model, values, by=by, now=now, removed=removed)
     if published:
-        publishing.publish(entry, by=by, now=now)
+        publishing.publish(entry, by=by, now=now, is_new=True)
     return entry
 
 
-@transaction.atomic
+@transactions.verb
 def save(
     thing: Versioned,
     values: Mapping[str, Any],

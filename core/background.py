@@ -25,9 +25,10 @@ SHARED = "background"
 class Loop:
     """``due_at`` may be set from other threads, by ``wake``; everything else belongs to the loop's own thread."""
 
-    def __init__(self, name: str, run: Callable[[], object], *, every: float, thread: str) -> None:
+    def __init__(self, name: str, run: Callable[[], object], *, every: float, thread: str, pause: float = 0.0) -> None:
         self.name, self.thread = name, thread
-        self._run, self._every = run, every
+        self._run, self._every, self._pause = run, every, pause
+        self._began_at = 0.0
         self._failures = 0
         self._is_away = False
         self.due_at = 0.0
@@ -38,7 +39,8 @@ class Loop:
 
     def go(self) -> None:
         """One round; never raises. The next one is fixed before it, so that a wake in its midst is not lost."""
-        self.due_at = time.monotonic() + self._every
+        self._began_at = time.monotonic()
+        self.due_at = self._began_at + self._every
         try:
             close_old_connections()
             self._well(again=self._run() is True)
@@ -49,6 +51,13 @@ class Loop:
             self._back_off(self._every, max(self._every, CRASH_SECONDS))
         finally:
             close_old_connections()
+
+    def hurry(self) -> bool:
+        """Due as soon as its pause allows. False: it is already."""
+        soonest = self._began_at + self._pause
+        is_news = soonest < self.due_at
+        self.due_at = min(soonest, self.due_at)
+        return is_news
 
     def _well(self, *, again: bool) -> None:
         if self._is_away:
@@ -104,12 +113,15 @@ _loops: dict[str, Loop] = {}
 _threads: dict[str, Thread] = {}
 
 
-def register(name: str, run: Callable[[], object], *, every: float, own_thread: bool = False) -> None:
+def register(
+    name: str, run: Callable[[], object], *, every: float, own_thread: bool = False, pause: float = 0.0
+) -> None:
     """Calls ``run`` every so many seconds once ``start`` is called, and again at once where it returns True.
 
-    Call it from ``AppConfig.ready``. ``own_thread`` is for what may take long: it holds up nobody else.
+    Call it from ``AppConfig.ready``. ``own_thread`` is for what may take long: it holds up nobody else. ``pause``: so
+    many seconds lie at least between two rounds for which it was woken, so that many wakes are one round.
     """
-    _loops[name] = Loop(name, run, every=every, thread=name if own_thread else SHARED)
+    _loops[name] = Loop(name, run, every=every, thread=name if own_thread else SHARED, pause=pause)
 
 
 def start() -> None:
@@ -127,10 +139,12 @@ def _start(name: str, loops: list[Loop]) -> None:
 
 
 def wake(name: str) -> None:
-    """The loop goes at once, if this process runs it; others come by at their next round. For ``on_commit``."""
+    """The loop goes at once, or after its pause, if this process runs it; others come by at their next round.
+
+    For ``on_commit``.
+    """
     loop = _loops.get(name)
-    if loop is not None and loop.thread in _threads:
-        loop.due_at = 0.0
+    if loop is not None and loop.thread in _threads and loop.hurry():
         _threads[loop.thread].look()
 
 

@@ -1,29 +1,116 @@
-"""New rows and simple changes as Django's ORM writes them, through texts that are made once (``core.batch`` sends them).
+"""New rows and plain changes of rows, as the ORM writes them, with texts that are made once; ``core.batch`` sends them.
 
-Compiling an INSERT costs more than executing it. Values take the way they always take: each field's ``pre_save`` and
-``get_db_prep_save``. There are no signals, and nothing is told of ids that the database gives unless it is asked for.
+To compile an INSERT takes Django longer than to execute it. Values go the way they always go: through ``pre_save`` and
+``get_db_prep_save`` of their fields. What is left out: signals, defaults of the database, and ids that the database
+gives, unless they are asked for.
 """
 
 from collections.abc import Mapping
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from django.db import DatabaseError, connection
 from django.db.models import Field, Model
-from django.db.models.sql import InsertQuery
 
 from core import batch
 
-_inserts: dict[tuple[str, type[Model], int, bool], str] = {}
-_updates: dict[tuple[type[Model], tuple[str, ...], tuple[str, ...], tuple[str, ...]], str] = {}
+MOST = 500  # rows in one statement: SQLite takes 32,766 values
 
 
-def insert(*things: Model, learn_id: bool = False) -> None:
-    """Writes rows of one model; at least one. ``learn_id``: a single thing gets the id that the database gives it."""
-    model, fields = type(things[0]), _written(type(things[0]))
-    key = (connection.vendor, model, len(things), learn_id)
-    if key not in _inserts:
-        _inserts[key] = _insert_text(model, fields, things, learn_id=learn_id)
-    values = [field.get_db_prep_save(field.pre_save(one, True), connection) for one in things for field in fields]
-    batch.send(_inserts[key], values, things[0]._set_id if False else (_learner(things[0]) if learn_id else None))
-    for one in things:
-        one._state.adding, one._state.db = False, connection.alias
+def insert(*things: Model) -> None:
+    """Writes new rows of one model."""
+    for start in range(0, len(things), MOST):
+        some = things[start : start + MOST]
+        batch.send(_insert_text(type(some[0]), len(some)), _values(some))
+        _are_stored(some)
+
+
+def insert_and_learn(thing: Model) -> None:
+    """Writes a new row. ``thing.pk``, which the database gives, is there as soon as anything has been read after it."""
+    key = connection.ops.quote_name(_meta(type(thing)).pk.column)
+    batch.send(f"{_insert_text(type(thing), 1)} RETURNING {key}", _values((thing,)), partial(_learn, thing))
+    _are_stored((thing,))
+
+
+def update(
+    model: type[Model], where: Mapping[str, Any], values: Mapping[str, Any], *, add: Mapping[str, int] | None = None
+) -> None:
+    """Sets ``values`` and adds to numbers, in the rows whose fields equal those of ``where`` (not None)."""
+    _send_update(model, where, values, add or {}, None)
+
+
+def update_one(thing: Model, names: list[str]) -> None:
+    """As ``thing.save(update_fields=names)``. DatabaseError where there is no such row (any more)."""
+    fields = [_meta(type(thing)).get_field(name) for name in names]
+    values = {field.attname: field.pre_save(thing, False) for field in fields}
+    _send_update(type(thing), {"pk": thing.pk}, values, {}, _require_row)
+
+
+def prepared(model: type[Model], name: str, value: Any) -> Any:
+    """As the database takes it: SQLite has neither UUIDs nor moments."""
+    return _field(model, name).get_db_prep_save(value, connection)
+
+
+def _send_update(
+    model: type[Model],
+    where: Mapping[str, Any],
+    values: Mapping[str, Any],
+    add: Mapping[str, int],
+    then: batch.Then | None,
+) -> None:
+    text = _update_text(model, tuple(where), tuple(values), tuple(add))
+    params = [prepared(model, name, value) for part in (values, where) for name, value in part.items()]
+    steps = list(add.values())
+    batch.send(text, [*params[: len(values)], *steps, *params[len(values) :]], then)
+
+
+@lru_cache(maxsize=256)
+def _insert_text(model: type[Model], count: int) -> str:
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(str(field.column)) for field in _written(model))
+    row = f"({', '.join(['%s'] * len(_written(model)))})"
+    return f"INSERT INTO {quote(_meta(model).db_table)} ({names}) VALUES {', '.join([row] * count)}"  # noqa: S608 - names of columns
+
+
+@cache
+def _update_text(model: type[Model], where: tuple[str, ...], values: tuple[str, ...], add: tuple[str, ...]) -> str:
+    quote = connection.ops.quote_name
+    columns = {name: quote(_field(model, name).column) for name in (*where, *values, *add)}
+    changes = [f"{columns[name]} = %s" for name in values] + [f"{columns[name]} = {columns[name]} + %s" for name in add]
+    conditions = " AND ".join(f"{columns[name]} = %s" for name in where)
+    return f"UPDATE {quote(_meta(model).db_table)} SET {', '.join(changes)} WHERE {conditions}"  # noqa: S608 - as above
+
+
+@cache
+def _written(model: type[Model]) -> list[Field[Any, Any]]:
+    """All but the id that the database gives."""
+    meta = _meta(model)
+    return [field for field in meta.local_concrete_fields if field is not meta.auto_field and not field.generated]
+
+
+def _values(things: tuple[Model, ...]) -> list[Any]:
+    fields = _written(type(things[0]))
+    return [field.get_db_prep_save(field.pre_save(thing, True), connection) for thing in things for field in fields]
+
+
+@cache
+def _field(model: type[Model], name: str) -> Any:
+    return _meta(model).pk if name == "pk" else _meta(model).get_field(name)
+
+
+def _meta(model: type[Model]) -> Any:
+    return model._meta
+
+
+def _are_stored(things: tuple[Model, ...]) -> None:
+    for thing in things:
+        thing._state.adding, thing._state.db = False, connection.alias
+
+
+def _learn(thing: Model, cursor: Any) -> None:
+    thing.pk = cursor.fetchone()[0]
+
+
+def _require_row(cursor: Any) -> None:
+    if not cursor.rowcount:
+        raise DatabaseError("Save with update_fields did not affect any rows.")

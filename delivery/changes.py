@@ -5,13 +5,12 @@ Readers of the log: the edge (``delivery.edge``), which ends answers in memory, 
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import partial
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Min, QuerySet
 
-from core import clock
+from core import clock, rows
 from delivery.models import PLURAL, Change, Head, Kind, Tally
 
 EVERYTHING = "*"
@@ -49,8 +48,8 @@ def append(kind: str, keys: list[str], tallies: Mapping[str, int], *, now: datet
     if connection.vendor != "postgresql":
         change.position = _next_position()
         _count(kind, tallies, change.position)
-    change.save(force_insert=True)
-    transaction.on_commit(partial(_tell, change.pk, keys), robust=True)
+    rows.insert_and_learn(change)
+    transaction.on_commit(lambda: _tell(change.pk, keys), robust=True)
 
 
 def after_commit(listener: Listener) -> None:
@@ -117,9 +116,3 @@ def _count(kind: str, tallies: Mapping[str, int], position: int) -> None:
     with connection.cursor() as cursor:
         for facet, more in {"": 0, **tallies}.items():
             cursor.execute(_COUNT, [kind, facet, more, position])
-
-
-def parse_notice(payload: str) -> tuple[int, list[str]]:
-    """What PostgreSQL's trigger says to those who listen: the position, and the keys where they are not too many."""
-    position, _, keys = payload.partition(" ")
-    return int(position), keys.split()

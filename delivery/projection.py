@@ -3,16 +3,23 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-from core import rendering
+from core import batch, rendering, rows
 from delivery import changes, shapes
 from delivery.models import LiveEntry, LiveTag, Publication
 
 BATCH = 1000
+
+_DELETE = "DELETE FROM delivery_liveentry WHERE kind = %s AND entry_id = %s RETURNING author"
+_DELETE_TAGS = """
+DELETE FROM delivery_livetag
+WHERE entry_id IN (SELECT publication_id FROM delivery_liveentry WHERE kind = %s AND entry_id = %s) RETURNING tag
+"""
 
 
 def write(publications: Iterable[Publication]) -> Counter[str]:
@@ -21,27 +28,26 @@ def write(publications: Iterable[Publication]) -> Counter[str]:
     Returns what they count for, for the change log.
     """
     several = list(publications)
-    rows = LiveEntry.objects.bulk_create([_row(one) for one in several], batch_size=BATCH)
+    live = [_row(one) for one in several]
     tags = [
         _tag(row, tag)
-        for row, publication in zip(rows, several, strict=True)
+        for row, publication in zip(live, several, strict=True)
         for tag in publication.content.get("tags", ())
     ]
-    if tags:
-        LiveTag.objects.bulk_create(tags, batch_size=BATCH)
-    return _counted([row.author for row in rows], [row.tag for row in tags])
+    rows.insert(*live)
+    rows.insert(*tags)
+    return _counted([row.author for row in live], [row.tag for row in tags])
 
 
 def remove(kind: str, entry_id: UUID) -> Counter[str]:
     """Removes all rows of an entry; returns what they had counted for."""
-    rows = LiveEntry.objects.filter(kind=kind, entry_id=entry_id)
-    authors = dict(rows.values_list("pk", "author"))
-    if not authors:
-        return Counter()
-    tagged = LiveTag.objects.filter(entry__in=authors)
-    tags = list(tagged.values_list("tag", flat=True))
-    rows.delete()
-    return _counted(authors.values(), tags)
+    which = [str(kind), rows.prepared(LiveEntry, "entry_id", entry_id)]
+    tags: list[str] = []
+    authors: list[str] = []
+    batch.send(_DELETE_TAGS, which, partial(_collect, tags))
+    batch.send(_DELETE, which, partial(_collect, authors))
+    batch.flush()
+    return _counted(authors, tags)
 
 
 def rebuild() -> int:
@@ -117,6 +123,10 @@ def _tag(row: LiveEntry, tag: str) -> LiveTag:
         live_from=row.live_from,
         live_until=row.live_until,
     )
+
+
+def _collect(into: list[str], cursor: Any) -> None:
+    into += [value for (value,) in cursor.fetchall()]
 
 
 def _counted(authors: Iterable[str], tags: Iterable[str]) -> Counter[str]:

@@ -6,11 +6,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Max, Min, Q, QuerySet
 
-from core import clock
-from delivery import changes, projection, slugs
+from core import batch, clock, rows
+from core.compiled import Compiled
+from delivery import changes, dialects, projection, slugs
 from delivery.models import Kind, Publication
+
+# Their rows of the projection are gone by then.
+_TAKE_BACK = "DELETE FROM delivery_publication WHERE kind = %(kind)s AND entry_id = %(entry)s AND live_from > {now}"
+_CLOSE = """
+UPDATE delivery_publication SET live_until = %(at)s, closed_by = %(by)s
+WHERE kind = %(kind)s AND entry_id = %(entry)s AND (live_until IS NULL OR live_until > {now}) RETURNING id
+"""
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,7 @@ class Content:
     slug: str
     fields: dict[str, Any]
     created_at: datetime
+    is_new: bool = False  # made in this very transaction: nothing of it has ever been public
 
 
 def go_live(content: Content, *, by: UUID | None, now: datetime, starts_at: datetime | None = None) -> Publication:
@@ -30,10 +39,10 @@ def go_live(content: Content, *, by: UUID | None, now: datetime, starts_at: date
 
     The caller holds the lock of the entry. A schedule that has not started is replaced.
     """
-    past = _Past.of(content.kind, content.entry_id)
+    past = _NOTHING if content.is_new else _Past.of(content.kind, content.entry_id)
     begin = past.not_before(starts_at or now)
     tallies = _make_room(content.kind, content.entry_id, past, at=begin, by=by, now=now)
-    publication = Publication.objects.create(
+    publication = Publication(
         kind=content.kind,
         entry_id=content.entry_id,
         revision_id=content.revision_id,
@@ -44,6 +53,7 @@ def go_live(content: Content, *, by: UUID | None, now: datetime, starts_at: date
         live_from=begin,
         published_by=by,
     )
+    rows.insert(publication)
     tallies.update(projection.write([publication]))
     changes.record(content.kind, content.entry_id, tallies, now=now)
     if content.kind != Kind.SETTINGS and starts_at is None:  # a schedule holds its slug as working copy until then
@@ -69,17 +79,26 @@ class _Past:
 
     @classmethod
     def of(cls, kind: str, entry_id: UUID) -> "_Past":
-        started = Q(live_from__lte=clock.Now())
-        found = Publication.objects.of(kind, entry_id).aggregate(
-            number=Count("pk"),
-            latest=Max("live_from", filter=started),
-            first=Min("published_at", filter=started),
-        )
-        return cls(bool(found["number"]), found["latest"], found["first"])
+        found = _past_of.row(str(kind), entry_id)
+        return cls(True, *found) if found else _NOTHING
 
     def not_before(self, moment: datetime) -> datetime:
         """A writer that waited for the lock may carry a moment older than what the one before it published."""
         return max(moment, self.latest_start) if self.latest_start else moment
+
+
+_NOTHING = _Past(is_any=False, latest_start=None, first_published_at=None)
+
+
+def _past(kind: str, entry_id: UUID) -> QuerySet[Any]:
+    started = Q(live_from__lte=clock.Now())
+    by_entry = Publication.objects.of(kind, entry_id).values("entry_id")
+    return by_entry.annotate(
+        latest=Max("live_from", filter=started), first=Min("published_at", filter=started)
+    ).values_list("latest", "first")
+
+
+_past_of: Compiled[Publication] = Compiled(_past, str, UUID)
 
 
 def _make_room(kind: str, entry_id: UUID, past: _Past, *, at: datetime, by: UUID | None, now: datetime) -> Counter[str]:
@@ -91,10 +110,16 @@ def _make_room(kind: str, entry_id: UUID, past: _Past, *, at: datetime, by: UUID
         return Counter()
     tallies: Counter[str] = Counter()
     tallies.subtract(projection.remove(kind, entry_id))
-    ids = list(Publication.objects.of(kind, entry_id).not_over().values_list("pk", flat=True))
-    current = Publication.objects.filter(pk__in=ids)
-    current.filter(live_from__gt=clock.Now()).delete()
-    current.update(live_until=at, closed_by=by)
+    which = {"kind": str(kind), "entry": dialects.value(entry_id)}
+    end = {"at": dialects.value(at), "by": dialects.value(by) if by else None}
+    closed: list[Any] = []
+    batch.send(_TAKE_BACK.format(now=dialects.now()), dialects.params(**which))
+    batch.send(
+        _CLOSE.format(now=dialects.now()),
+        dialects.params(**which, **end),
+        lambda cursor: closed.extend(row[0] for row in cursor.fetchall()),
+    )
     if at > now:
-        tallies.update(projection.write(current))
+        batch.flush()
+        tallies.update(projection.write(Publication.objects.filter(pk__in=closed)))
     return tallies

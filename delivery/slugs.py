@@ -3,10 +3,21 @@
 import secrets
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import connection
 
-from core import errors, slugs
+from core import batch, errors, rows, slugs
 from delivery.models import Slug, SlugState
+
+_TAKE = """
+INSERT INTO delivery_slug (kind, slug, state, entry_id) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+_RETIRE = """
+UPDATE delivery_slug SET state = 'old', entry_id = NULL, redirect_to = %s
+WHERE kind = %s AND entry_id = %s AND state = 'live' AND slug <> %s
+"""
+_KEEP = """
+UPDATE delivery_slug SET state = 'working' WHERE kind = %s AND entry_id = %s AND state = 'live' AND slug = %s
+"""
 
 
 class SlugTaken(errors.Invalid):
@@ -55,14 +66,15 @@ def go_live(kind: str, slug: str, entry_id: UUID, *, moves: bool) -> None:
     """The entry is public at ``slug`` from now on; where it was public before (``moves``), it redirects."""
     if moves:
         retire(kind, entry_id, keep=slug)
-    Slug.objects.filter(kind=kind, slug=slug, entry_id=entry_id).update(state=SlugState.LIVE, redirect_to=None)
+    now_here = {"state": SlugState.LIVE.value, "redirect_to": None}
+    rows.update(Slug, {"kind": kind, "slug": slug, "entry_id": entry_id}, now_here)
 
 
 def retire(kind: str, entry_id: UUID, *, keep: str) -> None:
     """The entry is no longer public where it was, except at ``keep``, where its working copy still stands."""
-    live = Slug.objects.filter(kind=kind, entry_id=entry_id, state=SlugState.LIVE)
-    live.exclude(slug=keep).update(state=SlugState.OLD, entry_id=None, redirect_to=entry_id)
-    live.filter(slug=keep).update(state=SlugState.WORKING)
+    holder = rows.prepared(Slug, "entry_id", entry_id)
+    batch.send(_RETIRE, [holder, str(kind), holder, keep])
+    batch.send(_KEEP, [str(kind), holder, keep])
 
 
 def holder(kind: str, slug: str) -> UUID | None:
@@ -79,9 +91,8 @@ def redirect_target(kind: str, slug: str) -> UUID | None:
 
 
 def _insert(kind: str, slug: str, entry_id: UUID) -> bool:
-    try:
-        with transaction.atomic():
-            Slug.objects.create(kind=kind, slug=slug, state=SlugState.WORKING, entry_id=entry_id)
-    except IntegrityError:
-        return False
-    return True
+    """Waits for somebody else who is just taking it, as any insert does."""
+    holder = rows.prepared(Slug, "entry_id", entry_id)
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, [str(kind), slug, SlugState.WORKING.value, holder])
+        return bool(cursor.rowcount)

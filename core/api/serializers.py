@@ -3,6 +3,7 @@
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 MAX_UNKNOWN = 20  # who sends thousands of wrong names learns nothing from a list of them all
 
@@ -26,11 +27,26 @@ class EmptyInput(StrictInput):
     """Of an operation that needs no body: an empty object at most."""
 
 
+class NoSurrogates(ProhibitSurrogateCharactersValidator):
+    """DRF's own, which looks at each character, for texts that cannot be encoded."""
+
+    def __call__(self, value: Any) -> None:
+        try:
+            str(value).encode()
+        except UnicodeEncodeError:
+            super().__call__(value)
+
+
 class StrictText(serializers.CharField):
     """Text is text: numbers and booleans are refused instead of being turned into it.
 
     Its length is what was sent, blanks around it included, as the document says.
     """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        slow = ProhibitSurrogateCharactersValidator()
+        self.validators = [NoSurrogates() if one == slow else one for one in self.validators]
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

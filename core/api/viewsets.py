@@ -11,12 +11,11 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from rest_framework import serializers, viewsets
 
-from core import errors, rendering
+from core import errors, rendering, transactions
 from core.api import conditional, idempotency, parsing, problems
 from core.api.serializers import EmptyInput
 
@@ -66,7 +65,7 @@ class AsyncViewSet(viewsets.GenericViewSet[Any]):
         self.authenticate(request)
         if request.method in SAFE or not self.is_atomic:
             return action(request, **kwargs)
-        with transaction.atomic():
+        with transactions.whole():
             return self._once(action, request, kwargs)
 
     def _once(self, action: Callable[..., HttpResponse], request: HttpRequest, kwargs: dict[str, Any]) -> HttpResponse:

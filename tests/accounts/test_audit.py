@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts import audit, keys
 from accounts.models import ApiKey, AuditEntry, User
-from core import addresses
+from core import addresses, rows
 from core.observability import request_id_var
 from tests.factories import make_user, token_for
 
@@ -96,10 +96,10 @@ def test_a_change_that_is_taken_back_leaves_no_row():
 def test_a_row_that_cannot_be_written_takes_the_change_back(monkeypatch):
     user = make_user("author")
 
-    def refuse(**fields):
+    def refuse(entry):
         raise DatabaseError
 
-    monkeypatch.setattr(AuditEntry.objects, "create", refuse)
+    monkeypatch.setattr(rows, "insert", refuse)
     with pytest.raises(DatabaseError):
         transaction.atomic(rename)(user)
 

@@ -210,7 +210,7 @@ def test_the_list_takes_as_many_queries_for_one_row_as_for_many(number, django_a
         record(by=make_user("author"), kind="user")
     client.get(LIST)
 
-    with django_assert_num_queries(6):  # login session, user, two of rights, total, rows
+    with django_assert_num_queries(5):  # login session, user, rights, total, rows
         client.get(LIST)
 
 

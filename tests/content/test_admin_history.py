@@ -79,7 +79,7 @@ def test_a_long_history_has_pages_and_costs_the_same_for_each(desk: Desk) -> Non
         [2, 1],
     )
     assert [piece.text for piece in first[-1].differences[0].pieces] == ["Title 2", "Title 3"]
-    assert len(queries) == 9
+    assert len(queries) == 8
 
 
 def test_a_version_comes_back_as_a_draft(desk: Desk, api: Any) -> None:

@@ -66,7 +66,7 @@ def test_a_list_asks_as_often_for_three_rows_as_for_one(desk: Desk, page: str) -
     for _ in range(2):
         changed(make_post()), changed(make_page())
 
-    assert (one, asked()) == (7, 7)
+    assert (one, asked()) == (6, 6)
 
 
 def test_the_newest_comes_first(desk: Desk) -> None:

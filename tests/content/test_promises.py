@@ -79,7 +79,7 @@ def test_a_write_that_fails_half_way_leaves_nothing(
         raise RuntimeError("the disk is gone")
 
     if breaks == "revision":
-        monkeypatch.setattr(Revision, "save", explode)
+        monkeypatch.setattr(drafts, "_tell", explode)
     else:
         monkeypatch.setattr(projection, "remove" if method == "DELETE" else "write", explode)
     path = "/posts" if method == "POST" else "/posts/hello"

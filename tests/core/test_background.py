@@ -100,6 +100,19 @@ def test_a_wake_in_the_midst_of_a_round_is_not_lost() -> None:
     until(lambda: len(rounds) == 2)
 
 
+def test_wakes_within_the_pause_of_a_loop_are_one_round_after_it() -> None:
+    loop = background.Loop("a", lambda: None, every=3600, thread="a", pause=60)
+    loop.rest()
+
+    first = (loop.hurry(), loop.due_at <= time.monotonic())
+    began = time.monotonic()
+    loop.go()
+    again = (loop.hurry(), loop.hurry())
+
+    assert (first, again) == ((True, True), (True, False))
+    assert began + 60 <= loop.due_at <= time.monotonic() + 60
+
+
 @pytest.mark.parametrize("name", ["a", "unknown"])
 def test_a_wake_where_nothing_runs_does_nothing(name: str) -> None:
     rounds: list[str] = []
