@@ -14,6 +14,8 @@ from tests.faults.processes import BASE, children_of, end, free_port, wait_until
 
 EMAIL, PASSWORD = "admin@example.com", "a long enough passphrase"
 BACKGROUND = 3  # connections of a worker beside its lanes: one for each queue of jobs, one for everything else
+READERS = 8  # for public reads that are not in memory (DATABASE_READERS)
+LISTENER = 1  # which hears of changes
 COMMAND = ["-m", "gunicorn", "-c", "gunicorn.conf.py", "cms_project.asgi:application"]
 
 
@@ -68,7 +70,7 @@ class Site:
 
     @property
     def most_connections(self) -> int:
-        return self.workers * (self.lanes + BACKGROUND)
+        return self.workers * (self.lanes + READERS + LISTENER + BACKGROUND)
 
     def start(self) -> float:
         """Returns the seconds until visitors are answered."""
