@@ -86,6 +86,7 @@ class VerbAdmin(AuditedAdmin):
     list_disable_select_all = True
 
     def delete_by_verb(self, row: Any, *, by: User) -> None:
+        """Each admin that lets rows be deleted says here by which verb."""
         raise NotImplementedError
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:

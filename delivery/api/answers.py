@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from core import errors
 from core.api import pagination, parsing
 from core.api.viewsets import json_response
+from core.asgi import KEEP
 from delivery import cursors, reads, shapes
 from delivery.list_questions import Found
 from delivery.listings import DEFAULT_ORDERING, ORDERINGS, Cursor, Listing
@@ -171,7 +172,7 @@ def respond(request: HttpRequest, public: Public) -> HttpResponse:
     for name, value in (("Link", public.link), ("Location", public.location)):
         if value:
             response[name] = value
-    keep = getattr(request, "scope", {}).get("stitch.keep")
+    keep = getattr(request, "scope", {}).get(KEEP)
     if keep is not None:
         keep.mark(public.keys.split(), public.changes_in)
     return response
