@@ -49,6 +49,12 @@ _SECRET_VALUE = re.compile(
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)",  # the password in an address
 )
 _LOCK = 0x57A1_0001  # of PostgreSQL's advisory locks
+_SEAL = "UPDATE accounts_auditentry SET position = %s, hash = %s WHERE id = %s"
+_SEAL_ALL = """
+UPDATE accounts_auditentry SET position = seal.position, hash = seal.hash
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS seal (id, position, hash)
+WHERE accounts_auditentry.id = seal.id
+"""
 _SIGNED = (
     "id",
     "at",
@@ -197,9 +203,17 @@ def _seal_some() -> int:
     for position, entry in enumerate(entries, start=sealed + 1):
         digest = digest_of(entry, after=digest)
         entry.position, entry.hash = position, digest
-    rows: QuerySet[AuditEntry] = QuerySet(AuditEntry)  # the model's own refuses
-    rows.bulk_update(entries, ["position", "hash"])
+    _write_seals(entries)
     return len(entries)
+
+
+def _write_seals(entries: list[AuditEntry]) -> None:
+    """The model's own ``update`` refuses."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(_SEAL_ALL, [[getattr(one, name) for one in entries] for name in ("pk", "position", "hash")])
+        else:
+            cursor.executemany(_SEAL, [(one.position, one.hash, one.pk) for one in entries])
 
 
 def _is_ours() -> bool:

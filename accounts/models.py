@@ -156,9 +156,17 @@ class User(AbstractBaseUser, PermissionsMixin):
         return any(name.startswith(f"{app_label}.") for name in self.get_all_permissions())
 
     def _learn_rights(self) -> None:
-        """Once per instance, one query, where Django's backend keeps what it has found out: it need not ask then."""
-        if self.is_active and not self.is_superuser and not hasattr(self, "_perm_cache"):
-            self._perm_cache = granted.rights_of(self.pk)
+        """Once per instance, one query, unless they came with the row."""
+        if self._needs_rights() and not hasattr(self, "_perm_cache"):
+            self.take_rights(granted.rights_of(self.pk))
+
+    def take_rights(self, names: set[str]) -> None:
+        """Keeps them where Django's backend keeps what it has found out: it need not ask then."""
+        if self._needs_rights():
+            self._perm_cache = names
+
+    def _needs_rights(self) -> bool:
+        return self.is_active and not self.is_superuser
 
     async def ahas_perm(self, perm: str, obj: Any = None) -> bool:
         """Django's own would ask past ``has_perm``, and so past the API key."""

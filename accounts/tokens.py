@@ -15,6 +15,7 @@ import hashlib
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -26,7 +27,7 @@ from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
-from accounts import audit, signing
+from accounts import audit, granted, signing
 from accounts.credentials import InvalidCredentials
 from accounts.models import TokenFamily, User, new_stamp
 from core import errors, ids
@@ -85,7 +86,7 @@ class KeyRing(TokenBackend):
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
         try:
-            key = signing.read(settings.JWT_KEYS[jwt.get_unverified_header(token)["kid"]])
+            key = signing.read(settings.JWT_KEYS[_kid(str(token).partition(".")[0])])
             return jwt.decode(
                 token,
                 key.verifies_with,
@@ -97,6 +98,12 @@ class KeyRing(TokenBackend):
             )
         except (jwt.PyJWTError, KeyError) as error:
             raise TokenBackendError("Token is invalid") from error
+
+
+@lru_cache(maxsize=64)
+def _kid(header: str) -> str:
+    """Of a token's first part, which is the same in all that one key has signed."""
+    return str(jwt.get_unverified_header(f"{header}.e30.")["kid"])
 
 
 def _ours(name: str) -> str:
@@ -164,16 +171,20 @@ def issue(user: User, *, address: str, user_agent: str, now: datetime, means: st
 
 
 _owner_of_living: Compiled[User] = Compiled(
-    lambda family_id: User.objects.filter(token_families=family_id, token_families__revoked_at=None), UUID
+    lambda family_id: User.objects.filter(token_families=family_id, token_families__revoked_at=None).annotate(
+        granted=granted.Granted()
+    ),
+    UUID,
 )
 
 
 def identify(raw: str) -> tuple[User, dict[str, Any]]:
-    """The user and the claims of an access token. One query, by primary key, for session and user together."""
+    """The user and the claims of an access token. One query, by primary key, for session, user and rights together."""
     token = _read(Access, raw)
-    user = _owner_of_living.first(UUID(token["fam"]))
+    user: Any = _owner_of_living.first(UUID(token["fam"]))
     if user is None or str(user.pk) != token["sub"] or not user.is_active:
         raise TokenInvalid()
+    user.take_rights(granted.names(user.granted))
     return user, token.payload
 
 

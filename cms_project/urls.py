@@ -9,7 +9,8 @@ from accounts.api import jwks, urls_pages
 from core import errors
 from core.api import docs, health, metrics, problems
 
-api = [path("", include("accounts.api.urls")), path("", include("content.api.urls"))]
+# Django tries one address after the other: what is asked most often comes first.
+api = [path("", include("content.api.urls")), path("", include("accounts.api.urls"))]
 if settings.OIDC_ISSUER:
     api.append(path("", include("accounts.api.urls_sso")))
 

@@ -32,7 +32,7 @@ class Removed:
 
 @transactions.verb
 def create(model: type[E], values: Mapping[str, Any], *, by: User, now: datetime, removed: Removed | None = None) -> E:
-    """A new working copy in state draft. Without a slug it gets one made from its title."""
+    """A new working copy in state draft, with what ``with_publication`` adds. Without a slug its title makes one."""
     rights.require_create(by, model)
     entry = model(created_at=now, updated_at=now, created_by=by, updated_by=by)
     _assign(entry, values, removed or Removed())
@@ -122,6 +122,8 @@ def _save_new(entry: E, *, by: User, now: datetime) -> E:
     revision = revisions.stamp(entry, action=Action.CREATED, by=by, now=now)
     rows.insert(entry)
     rows.insert(revision)
+    entry.live_revision_id = entry.first_published_at = None
+    entry.computed_status = str(entry.state)
     _tell(revision, entry, {}, by=by)
     return entry
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from accounts import audit
 from accounts.models import User
 from content import rights
-from content.models import Entry, State, Versioned
+from content.models import Entry, State, Status, Versioned
 from core import errors, rows, transactions
 from delivery import publications
 from delivery.models import Publication
@@ -41,6 +41,9 @@ def publish(thing: V, *, by: User, now: datetime, is_new: bool = False) -> Publi
         _next_version(thing, state=State.DRAFT.value)
     else:
         _next_version(thing)
+    thing.live_revision_id, thing.first_published_at = publication.revision_id, publication.published_at
+    if isinstance(thing, Entry):
+        thing.computed_status = Status.PUBLISHED.value
     audit.record(f"{thing.KIND}.published", by=by, on=thing, facts={"version": thing.version})
     return publication
 

@@ -61,7 +61,7 @@ class Lanes:
 
     def request(self, lane: "Lane") -> None:
         if self._idle:
-            lane.bind(self._idle.popleft())
+            lane.bind(self._idle.pop())  # the one that was used last: its caches, and those of its connection, are warm
         else:
             self._waiting.append(lane)
 

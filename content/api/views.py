@@ -42,8 +42,8 @@ class WorkingCopyViewSet(AsyncViewSet):
         return json_response(shapes.pick_working(thing, fields), headers={"ETag": thing.etag})
 
     def written(self, thing: Versioned, removed: Removed, *, status: int = 200) -> HttpResponse:
-        fresh = finding.again(thing)
-        return json_response(shapes.written(fresh, removed), status=status, headers={"ETag": fresh.etag})
+        """``thing`` comes from ``with_publication()``, or has what that adds."""
+        return json_response(shapes.written(thing, removed), status=status, headers={"ETag": thing.etag})
 
     def save(self, request: HttpRequest, thing: Versioned, *, partial: bool) -> HttpResponse:
         """PUT and PATCH: the right, the body, the version, then one verb."""
@@ -55,7 +55,7 @@ class WorkingCopyViewSet(AsyncViewSet):
         conditional.check_if_match(request, thing.etag)
         removed = Removed()
         saving.save(thing, values, published=published, as_draft=as_draft, by=by, now=clock.now(), removed=removed)
-        return self.written(thing, removed)
+        return self.written(finding.again(thing), removed)
 
 
 class EntryViewSet(WorkingCopyViewSet):

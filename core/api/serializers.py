@@ -11,6 +11,7 @@ MAX_UNKNOWN = 20  # who sends thousands of wrong names learns nothing from a lis
 class StrictInput(serializers.Serializer[Any]):
     """Refuses unknown fields. ``read_only_names`` are accepted and ignored, so that what was read can be sent back."""
 
+    default_error_messages = {"null": "Send an object."}
     read_only_names: tuple[str, ...] = ()
 
     def to_internal_value(self, data: Any) -> Any:

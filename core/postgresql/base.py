@@ -4,6 +4,8 @@ The server keeps ``statement_timeout``, its kernel TCP's timeouts. A server that
 that does not answer, a paused pooler) keeps neither, and libpq would wait for ever, and with it a lane (``core.asgi``).
 """
 
+import select
+import time
 from typing import Any
 
 import psycopg
@@ -11,11 +13,13 @@ from django.db.backends.postgresql import base
 from psycopg.pq import TransactionStatus
 
 PING_SECONDS = 2.0
+FRESH_SECONDS = 1.0  # since the server's last word: so long a connection is taken for alive unless its socket says no
 
 
 class Connection(psycopg.Connection):
     patience: float | None = None  # seconds; ``answer_timeout`` among the OPTIONS, where 0 is for ever
     usual_patience: float | None = None  # to which ``core.unhurried`` returns
+    heard_at = 0.0  # on the monotonic clock
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Raises OperationalError when the answer does not come in time, and gives the connection up.
@@ -23,11 +27,22 @@ class Connection(psycopg.Connection):
         The answer may still come; whoever asked next would take it for the answer to something else.
         """
         try:
-            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+            answer = super().wait(gen, interval, self.patience if timeout is None else timeout)
+            self.heard_at = time.monotonic()
+            return answer
         except psycopg.OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 self.pgconn.finish()
             raise
+
+    @property
+    def is_fresh(self) -> bool:
+        """The server has just answered and has not hung up since: nothing is there to be read. Asks nobody."""
+        if self.closed or time.monotonic() - self.heard_at > FRESH_SECONDS:
+            return False
+        socket = select.poll()
+        socket.register(self.fileno(), select.POLLIN)
+        return not socket.poll(0)
 
 
 class _Driver:
@@ -50,9 +65,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return connection
 
     def is_usable(self) -> bool:
-        """Asked before the first query of a request, so with little patience."""
+        """Asked before the first query of a request, so with little patience, and not at all where it is in use."""
         if self.connection is None:
             return False
+        if self.connection.is_fresh:
+            return True
         patience, self.connection.patience = self.connection.patience, PING_SECONDS
         try:
             return bool(super().is_usable())

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import Error as DatabaseError
 from django.db import connection
 
+from core.prepared import Prepared
 from delivery.hearing import lease
 from delivery.hearing.lease import Lease
 
@@ -18,11 +19,11 @@ logger = logging.getLogger("stitch.edge")
 
 FIRST_PAUSE = 0.0005
 LONGEST_PAUSE = 0.02
-_BEHIND = """
+_BEHIND = Prepared("""
 SELECT COUNT(*) FROM delivery_reader
-WHERE expires_at > clock_timestamp() AND id IS DISTINCT FROM %s
-  AND applied < (SELECT position FROM delivery_change WHERE id = %s)
-"""
+WHERE expires_at > clock_timestamp() AND id IS DISTINCT FROM %(p0)s
+  AND applied < (SELECT position FROM delivery_change WHERE id = %(p1)s)
+""")
 
 _own: Lease | None = None
 
@@ -43,7 +44,7 @@ def complete(change_id: int, keys: list[str]) -> None:
     began = time.monotonic()
     own = _own
     if own is not None:
-        own.end_from_thread(keys)
+        own.end_from_thread(keys, connection.connection.info.backend_pid if connection.connection else 0)
     try:
         _wait(change_id, None if own is None else own.id, began)
     except DatabaseError as error:
@@ -59,6 +60,4 @@ def _wait(change_id: int, own: UUID | None, began: float) -> None:
 
 
 def _anybody_behind(change_id: int, own: UUID | None) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(_BEHIND, [own, change_id])
-        return bool(cursor.fetchone()[0])
+    return bool(_BEHIND.ask(own, change_id)[0][0])

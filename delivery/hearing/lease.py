@@ -57,6 +57,7 @@ class Lease:
         self.ends_at = 0.0
         self._applied = -1
         self._server = ""
+        self._own: set[int] = set()  # PostgreSQL's processes that serve writers of this process
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -75,10 +76,17 @@ class Lease:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
-    def end_from_thread(self, keys: list[str]) -> None:
-        """For a writer in this process: its own readers need no message. Takes effect before its answer leaves."""
+    def end_from_thread(self, keys: list[str], backend: int) -> None:
+        """For a writer in this process: its own readers need no message. Takes effect before its answer leaves.
+
+        ``backend``: which of PostgreSQL's processes has written it.
+        """
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._end, keys)
+            self._loop.call_soon_threadsafe(self._end_own, keys, backend)
+
+    def _end_own(self, keys: list[str], backend: int) -> None:
+        self._own.add(backend)
+        self._end(keys)
 
     async def _go_on(self) -> None:
         tries = 0
@@ -123,16 +131,22 @@ class Lease:
         async with connection.transaction():
             await connection.execute("SET LOCAL synchronous_commit = on")  # a crash must not shorten what was said
             await connection.execute(_RENEW, [self.id, max(self._applied, 0), SECONDS])
+        self._own.clear()  # a process of PostgreSQL that has ended leaves its number to others
         await self._catch_up(connection)
         if not self.ends_at:
             logger.info("Answering from memory")
         self.ends_at = began + SECONDS - SAFETY
 
     async def _listen(self, connection: Connection) -> None:
-        """Until the next heartbeat is due. A notice only says that there is something: anybody may send one."""
+        """Until the next heartbeat is due. A notice only says that there is something: anybody may send one.
+
+        The log is read at once for those who wait for it. That is nobody where a writer of our own has sent the notice
+        and has told us: it has time until somebody else writes, or until the heartbeat.
+        """
         due = time.monotonic() + HEARTBEAT
         while (left := due - time.monotonic()) > 0:
-            if [notice async for notice in connection.notifies(timeout=left, stop_after=1)]:
+            notices = [notice async for notice in connection.notifies(timeout=left, stop_after=1)]
+            if any(notice.pid not in self._own for notice in notices):
                 await self._catch_up(connection)
 
     async def _catch_up(self, connection: Connection) -> None:

@@ -205,7 +205,7 @@ def test_a_list_takes_as_many_queries_for_one_as_for_many(api, django_assert_num
         make_key(make_user("author"))
     token = token_for(admin)
 
-    with django_assert_num_queries(4):  # session, rights, total, rows
+    with django_assert_num_queries(3):  # session with rights, total, rows
         response = api.get("/api-keys?all=true", token=token)
 
     assert response.json()["total"] == number

@@ -4,9 +4,9 @@ import pytest
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group, Permission
 
-from accounts import granted
+from accounts import granted, tokens
 from accounts.models import ApiKey, Role, User
-from tests.factories import make_user
+from tests.factories import make_user, token_for
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +52,28 @@ def test_all_rights_of_a_request_are_one_query(django_assert_num_queries):
         found = user.get_all_permissions()
 
     assert (answers, "content.publish_page" in found) == ([True, False, False], True)
+
+
+@pytest.mark.parametrize("role", [role.value for role in Role])
+def test_who_comes_with_a_token_brings_the_rights_along(role, django_assert_num_queries):
+    user = make_user(role)
+    user.user_permissions.add(permission("auth.view_group"))
+    expected, raw = by_django(user), token_for(user)
+
+    with django_assert_num_queries(1):
+        found, _ = tokens.identify(raw)
+        assert found.get_all_permissions() == expected
+
+    assert "auth.view_group" in expected
+
+
+def test_a_superuser_who_comes_with_a_token_may_everything():
+    user = User.objects.create_superuser("root@example.com", "root", "Or4nge-lighthouse-9")
+
+    found, _ = tokens.identify(token_for(user))
+
+    assert found.has_perm("content.publish_page")
+    assert found.get_all_permissions() == by_django(user)
 
 
 def test_what_is_taken_away_is_gone_with_the_next_request():

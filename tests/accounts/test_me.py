@@ -64,10 +64,10 @@ def test_a_cookie_does_not_authenticate(api):
     assert problem(response) == (401, "not_authenticated")
 
 
-def test_asking_who_one_is_takes_one_query_for_the_session_and_two_for_the_rights(api, django_assert_num_queries):
+def test_asking_who_one_is_takes_one_query_for_session_and_rights_and_one_for_the_role(api, django_assert_num_queries):
     raw = token_for(make_user())
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         response = api.get("/auth/me", token=raw)
 
     assert response.status_code == 200

@@ -73,7 +73,7 @@ def test_roles_say_what_they_allow_now_and_not_what_they_came_with(api):
 def test_the_list_of_roles_costs_the_same_for_few_and_for_many(api, django_assert_num_queries):
     token = token_for(make_user("admin"))
     for number in range(3):
-        with django_assert_num_queries(5):  # session, rights, groups, permissions, content types
+        with django_assert_num_queries(4):  # session with rights, groups, permissions, content types
             api.get("/roles", token=token)
         group_with(f"group {number}", "content.add_page")
 

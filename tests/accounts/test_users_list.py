@@ -56,7 +56,7 @@ def test_an_item_says_everything_but_what_is_secret(api, admin, token):
 
 def test_the_list_costs_the_same_for_one_and_for_many(api, token, django_assert_num_queries):
     for _ in range(3):
-        with django_assert_num_queries(5):  # session, rights, count, rows, groups
+        with django_assert_num_queries(4):  # session with rights, count, rows, groups
             response = api.get("/users", token=token)
         make_user("author").groups.add(Group.objects.get_or_create(name="interns")[0])
         make_user("approver")

@@ -158,7 +158,7 @@ def test_lists_by_status_take_a_constant_number_of_queries(
         make_post(published=False)
     token = token_for(make_user("author"))
 
-    with django_assert_num_queries(4):  # type: ignore[operator] # session, rights, total, rows
+    with django_assert_num_queries(3):  # type: ignore[operator] # session with rights, total, rows
         api.get("/posts?status=all", token=token)
 
 

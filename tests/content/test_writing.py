@@ -38,6 +38,25 @@ def test_a_publisher_publishes_at_once_and_readers_see_it(api: Api, admin: str) 
     assert api.get("/posts?tag=a").json()["total"] == 1
 
 
+@pytest.mark.parametrize("published", [True, False, None])
+@pytest.mark.parametrize(
+    ("path", "more"), [("/posts", {"tags": ["b", "a"], "excerpt": " x "}), ("/pages", {"meta_title": "M"})]
+)
+def test_what_creating_answers_is_what_is_there(
+    api: Api, admin: str, path: str, more: dict[str, Any], published: bool | None
+) -> None:
+    body = {"title": " Hello ", "body": "<p onclick=x>Ä</p>", **more} | (
+        {} if published is None else {"published": published}
+    )
+
+    response = api.post(path, body, token=admin)
+
+    created = response.json()
+    there = api.get(f"{path}/{created['id']}", token=admin)
+    assert {name: created[name] for name in there.json()} == there.json()
+    assert response["ETag"] == there["ETag"]
+
+
 @pytest.mark.parametrize("path", ["/posts", "/pages"])
 @pytest.mark.parametrize(
     ("role", "body", "expected"),

@@ -193,6 +193,18 @@ def test_a_lane_is_taken_at_the_first_use_and_given_back() -> None:
     assert len(set(names)) == 1 and names[0].startswith("lane-0")
 
 
+def test_the_lane_that_was_used_last_is_used_again() -> None:
+    async def run() -> list[str]:
+        lanes, names = Lanes(3), []
+        for _ in range(4):
+            lane = Lane(lanes)
+            names.append(await asyncio.wrap_future(lane.submit(_thread_name)))
+            lane.release(None)
+        return names
+
+    assert len(set(asyncio.run(run()))) == 1
+
+
 def test_requests_wait_for_a_lane_in_order_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asgi, "LANE_WAIT_SECONDS", 0.1)
 

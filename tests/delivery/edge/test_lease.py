@@ -9,9 +9,9 @@ from django.db import connection
 
 from core.ids import uuid7
 from delivery.changes import CHANNEL, EVERYTHING
-from delivery.hearing import lease
+from delivery.hearing import handover, lease
 from delivery.models import Change, Head, Reader
-from tests.delivery.edge.holding import Holder, end_backends, held, publish
+from tests.delivery.edge.holding import Holder, end_backends, held, publish, seconds
 from tests.faults.processes import wait_until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.usefixtures("committed")]
@@ -66,6 +66,38 @@ def test_what_was_there_before_the_lease_is_unknown() -> None:
     holder.stop()
 
     assert holder.ended[0] == [EVERYTHING]
+
+
+def test_a_notice_of_an_own_writer_is_not_looked_into_before_the_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "HEARTBEAT", 1.5)
+    with held(own=True) as holder:
+        wait_for_heartbeat(holder)
+        publish("post:1")  # who has never written before is not known
+        wait_until(lambda: holder.keys.count("post:1") == 2, seconds=1, what="it is told, and reads the log")
+        publish("post:2")
+        wait_until(lambda: "post:2" in holder.keys, seconds=1, what="it is told")
+        time.sleep(0.3)
+        assert holder.keys.count("post:2") == 1
+
+        wait_until(lambda: holder.keys.count("post:2") == 2, seconds=3, what="the heartbeat reads the log")
+
+
+def test_a_stranger_does_not_wait_behind_own_writers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "HEARTBEAT", 1.5)
+    with held(own=True) as holder:
+        wait_for_heartbeat(holder)
+        publish("post:1")
+        publish("post:2")
+        handover.serve_from(None)  # as another process, which waits for this one
+        connection.close()
+
+        assert seconds("post:3") < 0.5
+        assert "post:3" in holder.keys
+
+
+def wait_for_heartbeat(holder: Holder) -> None:
+    before = holder.lease.ends_at
+    wait_until(lambda: holder.lease.ends_at > before, seconds=4, what="a heartbeat")
 
 
 # --- Away ------------------------------------------------------------------------------------------------------------
