@@ -7,9 +7,10 @@ class DeliveryConfig(AppConfig):
 
     def ready(self) -> None:
         from core import background
-        from delivery import changes, purging
+        from delivery import changes, purging, sweeping
         from delivery.hearing import handover
 
         changes.after_commit(handover.complete)
         purging.register()
         background.register("change-log", changes.forget, every=3600)
+        background.register(sweeping.LOOP, sweeping.sweep, every=3600)

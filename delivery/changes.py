@@ -1,4 +1,4 @@
-"""The change log: in the order of commits, what public answers are no longer true. Nobody writes it but publications.
+"""The change log: in the order of commits, what public answers are no longer true. Who writes the projection writes it.
 
 Readers of the log: the edge (``delivery.edge``), which ends answers in memory, and purging, which ends those of a CDN.
 """
@@ -75,9 +75,15 @@ def forgotten_up_to() -> int:
 
 
 def forget() -> int:
-    """Deletes what is older than two days; returns how many rows that were. The last one stays."""
-    old = _positioned().filter(made_at__lt=clock.now() - KEPT_FOR, position__lt=head())
-    return old.delete()[0]
+    """Deletes what lies before the first change of the last two days; returns how many rows. The last one stays.
+
+    Positions are given at the commit: who took long comes after others that began later. Deleted by their age, a change
+    could go and one before it stay, and ``forgotten_up_to`` would not tell.
+    """
+    last = head()
+    young = _positioned().filter(made_at__gte=clock.now() - KEPT_FOR)
+    first: int | None = young.aggregate(first=Min("position"))["first"]
+    return _positioned().filter(position__lt=last if first is None else first).delete()[0]
 
 
 def recount() -> None:

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -10,16 +10,17 @@ from uuid import UUID
 from django.db import connection
 
 from core import batch, rendering, rows
-from delivery import changes, shapes
+from delivery import changes, dialects, shapes
 from delivery.models import LiveEntry, LiveTag, Publication
 
 BATCH = 1000
 
-_DELETE = "DELETE FROM delivery_liveentry WHERE kind = %s AND entry_id = %s RETURNING author"
+# Everybody locks a row before its tags: else one who has the tags and one who has the row would wait for each other.
 _DELETE_TAGS = """
 DELETE FROM delivery_livetag
-WHERE entry_id IN (SELECT publication_id FROM delivery_liveentry WHERE kind = %s AND entry_id = %s) RETURNING tag
+WHERE entry_id IN (SELECT publication_id FROM delivery_liveentry WHERE {which}{for_update}) RETURNING tag
 """
+_DELETE = "DELETE FROM delivery_liveentry WHERE {which} RETURNING author"
 
 
 def write(publications: Iterable[Publication]) -> Counter[str]:
@@ -41,23 +42,23 @@ def write(publications: Iterable[Publication]) -> Counter[str]:
 
 def remove(kind: str, entry_id: UUID) -> Counter[str]:
     """Removes all rows of an entry; returns what they had counted for."""
-    which = [str(kind), rows.prepared(LiveEntry, "entry_id", entry_id)]
-    tags: list[str] = []
-    authors: list[str] = []
-    batch.send(_DELETE_TAGS, which, partial(_collect, tags))
-    batch.send(_DELETE, which, partial(_collect, authors))
-    batch.flush()
-    return _counted(authors, tags)
+    return _remove("kind = %s AND entry_id = %s", [str(kind), rows.prepared(LiveEntry, "entry_id", entry_id)])
+
+
+def remove_rows(publications: Sequence[UUID]) -> Counter[str]:
+    """Removes the rows of these publications, at least one; returns what they had counted for."""
+    which = f"publication_id IN ({', '.join(['%s'] * len(publications))})"
+    return _remove(which, [rows.prepared(LiveEntry, "pk", one) for one in publications])
 
 
 def rebuild() -> int:
     """Writes the whole projection anew from the publications; returns how many rows it has. One transaction, please.
 
-    Nobody publishes in the meantime; readers see the old rows until it is committed.
+    Nobody publishes in the meantime, nor locks a row; readers see the old rows until it is committed.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("LOCK TABLE delivery_liveentry IN SHARE ROW EXCLUSIVE MODE")
+            cursor.execute("LOCK TABLE delivery_liveentry IN EXCLUSIVE MODE")
     LiveEntry.objects.all().delete()
     written, batch = 0, []
     for publication in Publication.objects.not_over().order_by("live_from").iterator(chunk_size=BATCH):
@@ -123,6 +124,16 @@ def _tag(row: LiveEntry, tag: str) -> LiveTag:
         live_from=row.live_from,
         live_until=row.live_until,
     )
+
+
+def _remove(which: str, params: list[Any]) -> Counter[str]:
+    tags: list[str] = []
+    authors: list[str] = []
+    for_update = " FOR UPDATE" if dialects.is_postgresql() else ""
+    batch.send(_DELETE_TAGS.format(which=which, for_update=for_update), params, partial(_collect, tags))
+    batch.send(_DELETE.format(which=which), params, partial(_collect, authors))
+    batch.flush()
+    return _counted(authors, tags)
 
 
 def _collect(into: list[str], cursor: Any) -> None:

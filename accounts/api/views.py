@@ -5,7 +5,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
 
 from accounts import credentials, limits, profile, tokens
@@ -18,6 +17,7 @@ from accounts.factors import second_step
 from accounts.models import User
 from core import addresses, errors, rendering
 from core.api import conditional, parsing, problems
+from core.api.serializers import StrictInput
 from core.api.viewsets import AsyncViewSet, field_errors, json_response
 from core.observability import printable
 
@@ -31,10 +31,8 @@ class CredentialDoor(AsyncViewSet):
     def guard(self, request: HttpRequest) -> None:
         limits.count(request)
 
-    def input(
-        self, request: HttpRequest, serializer: type[serializers.Serializer[Any]], **kwargs: Any
-    ) -> dict[str, Any]:
-        data = super().input(request, serializer, **kwargs)
+    def input(self, request: HttpRequest, shape: type[StrictInput], *, partial: bool = False) -> dict[str, Any]:
+        data = super().input(request, shape, partial=partial)
         if data.get("delivery") == cookie.Delivery.COOKIE:
             cookie.refuse_foreign(request)  # before any credential is looked at
         return data
