@@ -5,7 +5,8 @@ request that touches the database borrows one of a fixed number of *lanes*, kept
 connection, and returns it. What differs from ``django.core.handlers.asgi.ASGIHandler`` (6.1):
 
 * the middleware list is given, so that the API runs behind a short asynchronous list and the admin behind the full one;
-* ``request_started`` is not sent; ``request_finished`` is sent in the lane, and only where one was used;
+* ``request_started`` is not sent; ``request_finished`` is sent in the lane before its next request, and only where one
+  was used;
 * a client that disconnects ends a stream, but does not cancel an ordinary request: a write that began is carried out;
 * request bodies are bounded in size and in time.
 """
@@ -14,15 +15,18 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
+from contextvars import ContextVar, copy_context
 from functools import partial
 from io import BytesIO
 from typing import IO, Any
 
-from asgiref.sync import ThreadSensitiveContext
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from django import urls
 from django.conf import settings
 from django.core.exceptions import BadRequest, RequestAborted
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
+from django.core.signals import request_finished
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
@@ -42,11 +46,29 @@ HEAD = "stitch.head"  # in the message that starts an answer: its lines as they 
 REFUSED = "refused"  # the attribute of a request that could not be read; core.middleware answers
 
 
+class _Thread(ThreadPoolExecutor):
+    """One kept thread, and what the request before left to be done in it: that is done with the next job.
+
+    To wake a thread for that alone would cost as much as the request did.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(1, thread_name_prefix=name)
+        self.left: Callable[[], Any] | None = None
+
+    def do(self, job: Callable[[], None]) -> None:
+        """``job`` must not raise."""
+        left, self.left = self.left, None
+        if left is not None:
+            self.submit(left)
+        self.submit(job)
+
+
 class Lanes:
     """A fixed number of kept threads. All methods run on the event loop's thread, so there is nothing to lock."""
 
     def __init__(self, size: int) -> None:
-        self._idle = deque(ThreadPoolExecutor(1, thread_name_prefix=f"lane-{n}") for n in range(size))
+        self._idle = deque(_Thread(f"lane-{n}") for n in range(size))
         self._waiting: deque[Lane] = deque()
         self._size = size
 
@@ -65,7 +87,7 @@ class Lanes:
         else:
             self._waiting.append(lane)
 
-    def give_back(self, thread: ThreadPoolExecutor) -> None:
+    def give_back(self, thread: _Thread) -> None:
         while self._waiting:
             lane = self._waiting.popleft()
             if not lane.is_closed:
@@ -79,44 +101,55 @@ class Lane(Executor):
 
     def __init__(self, lanes: Lanes) -> None:
         self._lanes = lanes
-        self._thread: ThreadPoolExecutor | None = None
-        self._queued: list[tuple[Future[Any], Callable[..., Any]]] = []
+        self._thread: _Thread | None = None
+        self._queued: list[tuple[Callable[[], None], Callable[[BaseException], None]]] = []
         self._timer: asyncio.TimerHandle | None = None
         self.is_used = False
         self.is_closed = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        if self._thread is not None:
-            return self._thread.submit(fn, *args, **kwargs)
+        """For asgiref, which Django's own code comes through."""
         future: Future[Any] = Future()
-        self._queued.append((future, partial(fn, *args, **kwargs)))
+        self._do(partial(_run_into, future, partial(fn, *args, **kwargs)), future.set_exception)
+        return future
+
+    def run[R](self, function: Callable[[], R]) -> "asyncio.Future[R]":
+        """The same without what ``sync_to_async`` does beside it, which takes longer than to change threads."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[R] = loop.create_future()
+        self._do(partial(_run_for, loop, future, function), partial(_settle, future, None))
+        return future
+
+    def bind(self, thread: _Thread) -> None:
+        self._stop_timer()
+        self._thread = thread
+        for job, _ in self._queued:
+            thread.do(job)
+        self._queued.clear()
+
+    def release(self, last: Callable[[], Any] | None) -> None:
+        """Gives the thread to the next request, before which it does ``last``."""
+        self.is_closed = True
+        self._stop_timer()
+        if self._thread is not None:
+            self._thread.left = last
+            self._lanes.give_back(self._thread)
+            self._thread = None
+
+    def _do(self, job: Callable[[], None], refuse: Callable[[BaseException], None]) -> None:
+        if self._thread is not None:
+            self._thread.do(job)
+            return
+        self._queued.append((job, refuse))
         if not self.is_used:
             self.is_used = True
             self._timer = asyncio.get_running_loop().call_later(LANE_WAIT_SECONDS, self._give_up)
             self._lanes.request(self)
-        return future
-
-    def bind(self, thread: ThreadPoolExecutor) -> None:
-        self._stop_timer()
-        self._thread = thread
-        for future, job in self._queued:
-            thread.submit(_run_into, future, job)
-        self._queued.clear()
-
-    def release(self, last: Callable[[], Any] | None) -> None:
-        """Runs ``last`` in the thread, then gives the thread to the next request."""
-        self.is_closed = True
-        self._stop_timer()
-        if self._thread is not None:
-            if last is not None:
-                self._thread.submit(last)
-            self._lanes.give_back(self._thread)
-            self._thread = None
 
     def _give_up(self) -> None:
         self.is_closed = True
-        for future, _ in self._queued:
-            future.set_exception(errors.Unavailable("All database connections are busy.", retry_after=1))
+        for _, refuse in self._queued:
+            refuse(errors.Unavailable("All database connections are busy.", retry_after=1))
         self._queued.clear()
 
     def _stop_timer(self) -> None:
@@ -132,6 +165,45 @@ def _run_into(future: Future[Any], job: Callable[[], Any]) -> None:
         future.set_result(job())
     except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the waiter
         future.set_exception(error)
+
+
+def _run_for(loop: asyncio.AbstractEventLoop, future: "asyncio.Future[Any]", job: Callable[[], Any]) -> None:
+    result, raised = None, None
+    try:
+        result = job()
+    except BaseException as error:  # noqa: BLE001 - as above
+        raised = error
+    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(_settle, future, result, raised)
+
+
+def _settle(future: "asyncio.Future[Any]", result: Any, raised: BaseException | None) -> None:
+    if future.done():
+        return  # whoever waited has gone
+    if raised is not None:
+        future.set_exception(raised)
+    else:
+        future.set_result(result)
+
+
+_lane: ContextVar[Lane] = ContextVar("lane")
+
+
+async def in_lane[R](function: Callable[..., R], *args: Any) -> R:
+    """Calls something synchronous in the lane of the request that is being answered.
+
+    It sees the request's context variables; what it sets of them stays with it. A caller that is cancelled does not end
+    it: a write that began is carried out. Without a lane (another handler, a test) it is ``sync_to_async``.
+    """
+    lane = _lane.get(None)
+    if lane is None:
+        return await sync_to_async(function)(*args)
+    return await lane.run(partial(copy_context().run, _with_prefix, urls.get_script_prefix(), function, args))
+
+
+def _with_prefix[R](prefix: str, function: Callable[..., R], args: tuple[Any, ...]) -> R:
+    set_script_prefix(prefix)  # is kept for each thread
+    return function(*args)
 
 
 class Utf8Request(ASGIRequest):
@@ -164,15 +236,22 @@ class LeanHandler(ASGIHandler):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         lane = Lane(self._lanes)
-        last: Callable[[], Any] | None = None
+        _lane.set(lane)
         try:
             async with ThreadSensitiveContext(executor=lane):
                 response = await self._respond(scope, receive, send)
-                last = response.close if response is not None and lane.is_used else None
-                if response is not None and last is None:
+                if response is None:
+                    return
+                if response.streaming and lane.is_used:
+                    await lane.run(response.close)
+                else:
                     _close_without_signal(response)
         finally:
-            lane.release(last)
+            lane.release(self._finish if lane.is_used else None)
+
+    def _finish(self) -> None:
+        """Django tidies its connections up by it."""
+        request_finished.send(sender=self.__class__)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> HttpResponseBase | None:
         refused: errors.Refusal | None = None

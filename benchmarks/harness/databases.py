@@ -3,6 +3,7 @@
 import hashlib
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ OURS = "made by benchmarks/run.py"  # in the comment of each of our databases
 ADMIN = {"ADMIN_EMAIL": "admin@example.com", "ADMIN_PASSWORD": "Or4nge-lighthouse-9"}
 DRF_TOKEN = "0123456789abcdef0123456789abcdef01234567"  # noqa: S105 - of a database that lives for minutes
 SECRET_KEY = "only-for-benchmarks-7Qm2vX9sLw4Rk8Tz1Bn6Hc3Jd5Fg0PyUeAoI"  # noqa: S105 - the same
+
+QUIET_SECONDS = 60
+_BUSY = "SELECT FROM pg_stat_activity WHERE starts_with(datname, %s) AND state = 'active' AND pid <> pg_backend_pid()"
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,16 @@ class Cluster:
         with self.connected() as connection:
             found = connection.execute("SELECT pid FROM pg_stat_activity WHERE datname = %s", [database])
             return [pid for (pid,) in found]
+
+    def wait_until_quiet(self) -> None:
+        """What was asked before and nobody waits for any more is still worked on: a COUNT(*) of a million rows."""
+        end = time.monotonic() + QUIET_SECONDS
+        with self.connected() as connection:
+            while connection.execute(_BUSY, [f"{self.prefix}_"]).fetchone() is not None:
+                if time.monotonic() > end:
+                    print(f"  PostgreSQL was still busy after {QUIET_SECONDS} s", flush=True)
+                    return
+                time.sleep(0.05)
 
     def comment(self, database: str) -> str | None:
         with self.connected() as connection:

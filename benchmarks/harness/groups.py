@@ -13,6 +13,7 @@ from benchmarks.harness.rounds import Bench, Measured, begin, rotated
 from benchmarks.harness.servers import Program, Server, all_running, running
 
 LANES = (8, 32, 64)
+READERS = (8, 32, 64)
 
 
 @dataclass
@@ -135,7 +136,8 @@ WRITES = [
 
 def waiting(run: Run) -> None:
     """64 requests at a time, each of which waits 5 ms in the database."""
-    programs = (*(servers.lanes(count) for count in LANES), servers.STOCK)
+    ours = (*(servers.readers(count) for count in READERS), *(servers.lanes(count) for count in LANES))
+    programs = (*ours, servers.STOCK)
     load = Load("read", (write_lines(run.folder / "waiting.txt", ["/wait"]),), 64)
     found = Measured("waiting", "64 at once, each waiting 5 ms in the database", "stock", load.connections)
     for number in range(run.bench.pace.rounds):

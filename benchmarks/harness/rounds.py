@@ -66,6 +66,7 @@ class Bench:
     def measure(self, server: Server, load_: Load, database: str) -> Result:
         """Warm-up first; then PostgreSQL's processes for this server are there, and can be moved."""
         pace = self.pace
+        self._cluster.wait_until_quiet()
         if pace.warm_up:
             load.put(load_, server.url, seconds=pace.warm_up, cores=pace.load_cores)
         if database and not processes.pin_postgres(self._cluster.backends(database), pace.load_cores):

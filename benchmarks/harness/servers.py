@@ -190,6 +190,14 @@ def lanes(count: int) -> Program:
     return Program(f"lanes_{count}", title, (*_GUNICORN, "benchmarks.waiting.lean:application"), "stitch", variables)
 
 
+def readers(count: int) -> Program:
+    title = f"Stitch's readers past Django, {count} connections"
+    variables = {**_PRODUCTION, "DATABASE_READERS": str(count)}
+    return Program(
+        f"readers_{count}", title, (*_GUNICORN, "benchmarks.waiting.readers:application"), "stitch", variables
+    )
+
+
 STOCK = Program(
     "stock",
     "Django's handler, pool of 32",

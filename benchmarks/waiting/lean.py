@@ -7,7 +7,7 @@ starting.load_settings()
 import django  # noqa: E402
 from django.conf import settings  # noqa: E402
 
-settings.ROOT_URLCONF = "benchmarks.waiting.views"
+settings.ROOT_URLCONF = "benchmarks.waiting.lean_views"
 django.setup(set_prefix=False)
 
 from core.asgi import Lanes, LeanHandler, Receive, Scope, Send  # noqa: E402

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import cache, update_wrapper
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
@@ -18,6 +17,7 @@ from rest_framework import serializers, viewsets
 from core import errors, rendering, transactions
 from core.api import conditional, idempotency, parsing, problems
 from core.api.serializers import EmptyInput, StrictInput
+from core.asgi import in_lane
 
 SAFE = ("GET", "HEAD")
 _TOKEN_PARAMETERS = ("token=", "access_token=")
@@ -58,7 +58,7 @@ class AsyncViewSet(viewsets.GenericViewSet[Any]):
         if method not in self.action_map:
             raise errors.MethodNotAllowed(self._allowed())
         self.action = self.action_map[method]
-        return await sync_to_async(self._run)(getattr(self, self.action), request, kwargs)
+        return await in_lane(self._run, getattr(self, self.action), request, kwargs)
 
     def _run(self, action: Callable[..., HttpResponse], request: HttpRequest, kwargs: dict[str, Any]) -> HttpResponse:
         self.guard(request)
