@@ -48,6 +48,7 @@ _SECRET_VALUE = re.compile(
     r"|(?<=token=)[^&\s]+"  # a mailed link
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)",  # the password in an address
 )
+_SECRET_SIGNS = ("eyJ", "stitch_", "$", "token=", "://")  # each of those has one of these
 _LOCK = 0x57A1_0001  # of PostgreSQL's advisory locks
 _SEAL = "UPDATE accounts_auditentry SET position = %s, hash = %s WHERE id = %s"
 _SEAL_ALL = """
@@ -172,7 +173,9 @@ def _shown(name: str, value: Any, depth: int = 0) -> Any:
 
 def _cut(text: str) -> str:
     looked_at = text[:_LOOKED_AT]
-    shown = _SECRET_VALUE.sub(MASK, looked_at if looked_at.isprintable() else printable(looked_at))
+    shown = looked_at if looked_at.isprintable() else printable(looked_at)
+    if any(sign in shown for sign in _SECRET_SIGNS):
+        shown = _SECRET_VALUE.sub(MASK, shown)
     if len(shown) <= MAX_TEXT and len(text) <= _LOOKED_AT:
         return shown
     return f"{shown[: MAX_TEXT - 30]}… ({len(text)} characters)"

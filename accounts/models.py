@@ -87,6 +87,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     _password: str | None  # Django's: the new password in clear, between set_password() and save()
     kept_session: UUID | None = None  # the token family that outlives a new password; set before save()
     api_key: "ApiKey | None" = None  # with which this user speaks in this request; it narrows every right
+    seen_at: datetime | None = None  # by the database's clock, where a token was the reason to read the row
 
     EMAIL_FIELD = "email"
     USERNAME_FIELD = "email"

@@ -48,7 +48,7 @@ def _post(number: int, dice: random.Random, by: User, created_at: datetime) -> B
         author=by.name,
         tags=dice.sample(TAGS, dice.randint(1, 4)),
         revision_id=uuid7(),
-        version=2,  # created, then published
+        version=1,
         created_at=created_at,
         updated_at=created_at,
         created_by=by,

@@ -18,6 +18,7 @@ from content.models import Action, BlogPost, Entry, Revision, State, Versioned
 from core import errors, html, rows, transactions
 from core import slugs as slug_rules
 from delivery import slugs
+from delivery.models import SlugState
 
 E = TypeVar("E", bound=Entry)
 V = TypeVar("V", bound=Versioned)
@@ -31,8 +32,19 @@ class Removed:
 
 
 @transactions.verb
-def create(model: type[E], values: Mapping[str, Any], *, by: User, now: datetime, removed: Removed | None = None) -> E:
-    """A new working copy in state draft, with what ``with_publication`` adds. Without a slug its title makes one."""
+def create(  # noqa: PLR0913 - each is a part of what is saved
+    model: type[E],
+    values: Mapping[str, Any],
+    *,
+    by: User,
+    now: datetime,
+    removed: Removed | None = None,
+    goes_live: bool = False,
+) -> E:
+    """A new working copy in state draft, with what ``with_publication`` adds. Without a slug its title makes one.
+
+    ``goes_live``: the caller publishes it in the same transaction.
+    """
     rights.require_create(by, model)
     entry = model(created_at=now, updated_at=now, created_by=by, updated_by=by)
     _assign(entry, values, removed or Removed())
@@ -40,11 +52,12 @@ def create(model: type[E], values: Mapping[str, Any], *, by: User, now: datetime
         entry.author = by.name
     wanted = entry.slug or slug_rules.from_title(entry.title, fallback=entry.KIND.value)
     explicit, entry.slug = bool(entry.slug), wanted
+    slug_state = SlugState.LIVE if goes_live else SlugState.WORKING
     _validate(entry)
     if explicit:
-        slugs.claim(entry.KIND, wanted, entry.pk)
+        slugs.claim(entry.KIND, wanted, entry.pk, state=slug_state)
     else:
-        entry.slug = slugs.claim_like(entry.KIND, wanted, entry.pk)
+        entry.slug = slugs.claim_like(entry.KIND, wanted, entry.pk, state=slug_state)
     return _save_new(entry, by=by, now=now)
 
 

@@ -23,7 +23,8 @@ class NotPublished(errors.Conflict):
 def publish(thing: V, *, by: User, now: datetime, is_new: bool = False) -> Publication:
     """Makes what the working copy says now public at once, closing what was public before. The caller locked it.
 
-    ``is_new``: the caller has made it in this transaction, so there is nothing to close.
+    ``is_new``: the caller has made it in this transaction to be published, so there is nothing to close, and nobody has
+    seen a version of it before.
     """
     rights.require_publish(by, type(thing))
     content = publications.Content(
@@ -36,11 +37,8 @@ def publish(thing: V, *, by: User, now: datetime, is_new: bool = False) -> Publi
         is_new=is_new,
     )
     publication = publications.go_live(content, by=by.pk, now=now)
-    if isinstance(thing, Entry):
-        thing.state = State.DRAFT
-        _next_version(thing, state=State.DRAFT.value)
-    else:
-        _next_version(thing)
+    if not is_new:
+        _after_publishing(thing)
     thing.live_revision_id, thing.first_published_at = publication.revision_id, publication.published_at
     if isinstance(thing, Entry):
         thing.computed_status = Status.PUBLISHED.value
@@ -68,6 +66,14 @@ def withdraw(entry: Entry, *, by: User, now: datetime) -> None:
 def _take_away(entry: Entry, *, by: User, now: datetime) -> None:
     publications.withdraw(entry.KIND, entry.pk, working_slug=entry.slug, by=by.pk, now=now)
     audit.record(f"{entry.KIND}.unpublished", by=by, on=entry, facts={"version": entry.version})
+
+
+def _after_publishing(thing: Versioned) -> None:
+    if isinstance(thing, Entry):
+        thing.state = State.DRAFT
+        _next_version(thing, state=State.DRAFT.value)
+    else:
+        _next_version(thing)
 
 
 def _next_version(thing: Versioned, **also: Any) -> None:

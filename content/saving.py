@@ -32,7 +32,7 @@ def save_new(
     if published:
         rights.require_create(by, model)
         rights.require_publish(by, model)
-    entry = drafts.create(model, values, by=by, now=now, removed=removed)
+    entry = drafts.create(model, values, by=by, now=now, removed=removed, goes_live=bool(published))
     if published:
         publishing.publish(entry, by=by, now=now, is_new=True)
     return entry

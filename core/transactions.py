@@ -36,7 +36,13 @@ def verb[**P, R](function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def all_or_nothing(*args: P.args, **kwargs: P.kwargs) -> R:
-        with transaction.atomic(savepoint=not _is_whole.get()):
+        if not _is_whole.get():
+            with transaction.atomic():
+                return function(*args, **kwargs)
+        try:
             return function(*args, **kwargs)
+        except BaseException:
+            transaction.set_rollback(True)
+            raise
 
     return all_or_nothing

@@ -40,6 +40,11 @@ def now() -> str:
     return "STATEMENT_TIMESTAMP()" if is_postgresql() else "%(now)s"
 
 
+def later() -> str:
+    """The function that gives the later of two moments."""
+    return "GREATEST" if is_postgresql() else "MAX"
+
+
 def params(**values: Any) -> Params:
     return values if is_postgresql() else {"now": _text(clock.now()), **values}
 

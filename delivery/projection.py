@@ -96,7 +96,7 @@ def _row(publication: Publication) -> LiveEntry:
     shape = public_shape(publication)
     content = publication.content
     return LiveEntry(
-        publication=publication,
+        publication_id=publication.pk,
         kind=publication.kind,
         entry_id=publication.entry_id,
         revision_id=publication.revision_id,
@@ -116,7 +116,7 @@ def _row(publication: Publication) -> LiveEntry:
 
 def _tag(row: LiveEntry, tag: str) -> LiveTag:
     return LiveTag(
-        entry=row,
+        entry_id=row.publication_id,
         kind=row.kind,
         tag=tag,
         post_id=row.entry_id,

@@ -15,8 +15,9 @@ from delivery.models import Kind, Publication
 
 # Their rows of the projection are gone by then.
 _TAKE_BACK = "DELETE FROM delivery_publication WHERE kind = %(kind)s AND entry_id = %(entry)s AND live_from > {now}"
+# A schedule may have begun since the past was looked at: then it was live for no time at all.
 _CLOSE = """
-UPDATE delivery_publication SET live_until = %(at)s, closed_by = %(by)s
+UPDATE delivery_publication SET live_until = {later}(%(at)s, live_from), closed_by = %(by)s
 WHERE kind = %(kind)s AND entry_id = %(entry)s AND (live_until IS NULL OR live_until > {now}) RETURNING id
 """
 
@@ -31,7 +32,7 @@ class Content:
     slug: str
     fields: dict[str, Any]
     created_at: datetime
-    is_new: bool = False  # made in this very transaction: nothing of it has ever been public
+    is_new: bool = False  # made in this very transaction, with a live slug: nothing of it has ever been public
 
 
 def go_live(content: Content, *, by: UUID | None, now: datetime, starts_at: datetime | None = None) -> Publication:
@@ -56,7 +57,8 @@ def go_live(content: Content, *, by: UUID | None, now: datetime, starts_at: date
     rows.insert(publication)
     tallies.update(projection.write([publication]))
     changes.record(content.kind, content.entry_id, tallies, now=now)
-    if content.kind != Kind.SETTINGS and starts_at is None:  # a schedule holds its slug as working copy until then
+    # A schedule holds its slug as working copy until then.
+    if content.kind != Kind.SETTINGS and starts_at is None and not content.is_new:
         slugs.go_live(content.kind, content.slug, content.entry_id, moves=past.is_any)
     return publication
 
@@ -115,7 +117,7 @@ def _make_room(kind: str, entry_id: UUID, past: _Past, *, at: datetime, by: UUID
     closed: list[Any] = []
     batch.send(_TAKE_BACK.format(now=dialects.now()), dialects.params(**which))
     batch.send(
-        _CLOSE.format(now=dialects.now()),
+        _CLOSE.format(now=dialects.now(), later=dialects.later()),
         dialects.params(**which, **end),
         lambda cursor: closed.extend(row[0] for row in cursor.fetchall()),
     )

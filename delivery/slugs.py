@@ -27,23 +27,27 @@ class SlugTaken(errors.Invalid):
         super().__init__(errors=[errors.FieldError("slug", "unique", f"The slug {slug!r} is taken.")])
 
 
-def claim(kind: str, slug: str, entry_id: UUID) -> None:
-    """Takes a slug for the working copy of an entry. Raced or not: exactly one caller gets it."""
+def claim(kind: str, slug: str, entry_id: UUID, *, state: SlugState = SlugState.WORKING) -> None:
+    """Takes a slug for the working copy of an entry. Raced or not: exactly one caller gets it.
+
+    ``state`` LIVE is for what is made and published in one transaction; it saves the step to ``go_live``.
+    """
     row = Slug.objects.filter(kind=kind, slug=slug).first()
     if row is None:
-        if not _insert(kind, slug, entry_id):
+        if not _insert(kind, slug, entry_id, state):
             raise SlugTaken(slug)
     elif row.entry_id != entry_id:
         free = Slug.objects.filter(pk=row.pk, entry_id=None)
-        if not free.update(entry_id=entry_id, state=SlugState.WORKING):
+        redirect_to = None if state == SlugState.LIVE else row.redirect_to
+        if not free.update(entry_id=entry_id, state=state, redirect_to=redirect_to):
             raise SlugTaken(slug)
 
 
-def claim_like(kind: str, wanted: str, entry_id: UUID) -> str:
+def claim_like(kind: str, wanted: str, entry_id: UUID, *, state: SlugState = SlugState.WORKING) -> str:
     """Takes ``wanted`` or the next free variation of it, and never one that still redirects somewhere."""
     for suffix in ("", "2", "3", "4", "5", secrets.token_hex(3), secrets.token_hex(8)):
         candidate = slugs.with_suffix(wanted, suffix) if suffix else wanted
-        if _insert(kind, candidate, entry_id):
+        if _insert(kind, candidate, entry_id, state):
             return candidate
     raise SlugTaken(wanted)
 
@@ -90,9 +94,9 @@ def redirect_target(kind: str, slug: str) -> UUID | None:
     return row.entry_id if row.state == SlugState.LIVE else row.redirect_to
 
 
-def _insert(kind: str, slug: str, entry_id: UUID) -> bool:
+def _insert(kind: str, slug: str, entry_id: UUID, state: SlugState) -> bool:
     """Waits for somebody else who is just taking it, as any insert does."""
     holder = rows.prepared(Slug, "entry_id", entry_id)
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE, [str(kind), slug, SlugState.WORKING.value, holder])
+        cursor.execute(_TAKE, [str(kind), slug, state.value, holder])
         return bool(cursor.rowcount)

@@ -95,7 +95,8 @@ class EntryViewSet(WorkingCopyViewSet):
         parsing.query(request, ())
         published = values.pop("published", None)
         removed = Removed()
-        entry = saving.save_new(self.model, values, published=published, by=by, now=clock.now(), removed=removed)
+        now = by.seen_at or clock.now()  # nothing was waited for since
+        entry = saving.save_new(self.model, values, published=published, by=by, now=now, removed=removed)
         response = self.written(entry, removed, status=201)
         response["Location"] = f"{request.path.rstrip('/')}/{entry.slug}"
         return response
