@@ -95,21 +95,21 @@ def record(  # noqa: PLR0913 - each is one column
     api_key = by.api_key if by is not None else None
     kind = kind or (kind_of(on) if on is not None else "")
     audit_actions.require_known(action, kind)
-    entry = AuditEntry(
-        at=timezone.now(),
-        action=action,
-        actor_id=by.pk if by is not None else None,
-        actor_name=by.username if by is not None else "",
-        api_key_id=api_key.pk if api_key is not None else None,
-        kind=kind,
-        object_id=str(on.pk if on is not None and object_id == "" else object_id)[:64],
-        object_name=_cut(name or (str(on) if on is not None else "")),
-        changes={_cut(field): _pair(field, *pair) for field, pair in (changes or {}).items()},
-        facts={_cut(fact): _shown(fact, value) for fact, value in (facts or {}).items()},
-        address=addresses.client_address_var.get() or None,
-        request_id=request_id if (request_id := request_id_var.get()) != "-" else "",
-    )
-    rows.insert(entry)
+    entry = {
+        "at": timezone.now(),
+        "action": action,
+        "actor_id": by.pk if by is not None else None,
+        "actor_name": by.username if by is not None else "",
+        "api_key_id": api_key.pk if api_key is not None else None,
+        "kind": kind,
+        "object_id": str(on.pk if on is not None and object_id == "" else object_id)[:64],
+        "object_name": _cut(name or (str(on) if on is not None else "")),
+        "changes": {_cut(field): _pair(field, *pair) for field, pair in (changes or {}).items()},
+        "facts": {_cut(fact): _shown(fact, value) for fact, value in (facts or {}).items()},
+        "address": addresses.client_address_var.get() or None,
+        "request_id": request_id if (request_id := request_id_var.get()) != "-" else "",
+    }
+    rows.insert_values(AuditEntry, [entry])
     transaction.on_commit(wake, robust=True)
 
 

@@ -176,7 +176,7 @@ def issue(user: User, *, address: str, user_agent: str, now: datetime, means: st
 
 _owner_of_living: Compiled[User] = Compiled(
     lambda family_id: User.objects.filter(token_families=family_id, token_families__revoked_at=None).annotate(
-        granted=granted.Granted(), seen_at=clock.Now()
+        granted=granted.Granted(), read_at=clock.Now()
     ),
     UUID,
 )
@@ -191,6 +191,7 @@ def identify(raw: str) -> tuple[User, dict[str, Any]]:
     if user is None or str(user.pk) != claims["sub"] or not user.is_active:
         raise TokenInvalid()
     user.take_rights(granted.names(user.granted))
+    user.seen_at = user.read_at
     return user, dict(claims)
 
 

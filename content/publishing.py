@@ -28,7 +28,7 @@ def publish(thing: V, *, by: User, now: datetime, is_new: bool = False) -> Publi
     """
     rights.require_publish(by, type(thing))
     content = publications.Content(
-        kind=thing.KIND,
+        kind=thing.KIND.value,
         entry_id=thing.pk,
         revision_id=thing.revision_id,
         slug=thing.slug if isinstance(thing, Entry) else "",

@@ -36,8 +36,8 @@ def write(publications: Iterable[Publication]) -> Counter[str]:
         for tag in publication.content.get("tags", ())
     ]
     rows.insert(*live)
-    rows.insert(*tags)
-    return _counted([row.author for row in live], [row.tag for row in tags])
+    rows.insert_values(LiveTag, tags)
+    return _counted([row.author for row in live], [row["tag"] for row in tags])
 
 
 def remove(kind: str, entry_id: UUID) -> Counter[str]:
@@ -114,16 +114,16 @@ def _row(publication: Publication) -> LiveEntry:
     )
 
 
-def _tag(row: LiveEntry, tag: str) -> LiveTag:
-    return LiveTag(
-        entry_id=row.publication_id,
-        kind=row.kind,
-        tag=tag,
-        post_id=row.entry_id,
-        created_at=row.created_at,
-        live_from=row.live_from,
-        live_until=row.live_until,
-    )
+def _tag(row: LiveEntry, tag: str) -> dict[str, Any]:
+    return {
+        "entry_id": row.publication_id,
+        "kind": row.kind,
+        "tag": tag,
+        "post_id": row.entry_id,
+        "created_at": row.created_at,
+        "live_from": row.live_from,
+        "live_until": row.live_until,
+    }
 
 
 def _remove(which: str, params: list[Any]) -> Counter[str]:

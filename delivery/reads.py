@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import connection
 
 from core import ids, slugs
+from core.compiled import Compiled
 from delivery import anchors, list_questions, questions
 from delivery.dialects import Question, Rows
 from delivery.list_questions import Found
@@ -38,8 +39,15 @@ def listing(asked: Listing) -> Found:
 
 def live_revision(kind: str, entry_id: UUID) -> UUID | None:
     """The revision of an entry that is public now."""
-    rows = LiveEntry.objects.live().filter(kind=kind, entry_id=entry_id)
-    return rows.values_list("revision_id", flat=True).first()
+    found = _live_revision.row(str(kind), entry_id)
+    return found[0] if found else None
+
+
+_live_revision: Compiled[LiveEntry] = Compiled(
+    lambda kind, entry_id: LiveEntry.objects.live().filter(kind=kind, entry_id=entry_id).values_list("revision_id"),
+    str,
+    UUID,
+)
 
 
 def plan_single(kind: str, key: str) -> Plan[Single | Moved | None]:

@@ -96,10 +96,10 @@ def test_a_change_that_is_taken_back_leaves_no_row():
 def test_a_row_that_cannot_be_written_takes_the_change_back(monkeypatch):
     user = make_user("author")
 
-    def refuse(entry):
+    def refuse(model, several):
         raise DatabaseError
 
-    monkeypatch.setattr(rows, "insert", refuse)
+    monkeypatch.setattr(rows, "insert_values", refuse)
     with pytest.raises(DatabaseError):
         transaction.atomic(rename)(user)
 

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, IntegrityError, connection
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Model
 
+from accounts.models import AuditEntry
 from content.models import BlogPost, Revision
 from core import batch, rows
 from core.ids import uuid7
@@ -63,6 +64,32 @@ def test_none_is_null_and_what_json_holds_comes_back() -> None:
 @pytest.mark.parametrize("number", [0, 1, 2, rows.MOST, rows.MOST + 1])
 def test_any_number_of_rows_is_written(number: int) -> None:
     rows.insert(*(Counter(key=f"{n:04}", value=n, expires_at=NOON) for n in range(number)))
+
+    assert list(Counter.objects.order_by("key").values_list("value", flat=True)) == list(range(number))
+
+
+def test_rows_of_values_are_those_of_instances() -> None:
+    values = {"kind": "post", "slug": "a", "state": SlugState.WORKING, "entry_id": uuid7()}
+
+    rows.insert_values(
+        Slug, [values, {**values, "slug": "b", "state": "old", "entry_id": None, "redirect_to": uuid7()}]
+    )
+
+    kept = {one.slug: one for one in Slug.objects.all()}
+    assert (kept["a"].entry_id, kept["a"].state, kept["a"].redirect_to) == (values["entry_id"], "working", None)
+    assert (kept["b"].entry_id, kept["b"].state) == (None, "old")
+
+
+def test_what_is_not_given_is_the_default_of_its_field() -> None:
+    rows.insert_values(AuditEntry, [{"at": NOON, "action": "post.created", "kind": "post"}])
+
+    kept = AuditEntry.objects.get(kind="post")
+    assert (kept.changes, kept.facts, kept.actor_id, kept.hash, kept.at) == ({}, {}, None, "", NOON)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, rows.MOST, rows.MOST + 1])
+def test_any_number_of_rows_of_values_is_written(number: int) -> None:
+    rows.insert_values(Counter, [{"key": f"{n:04}", "value": n, "expires_at": NOON} for n in range(number)])
 
     assert list(Counter.objects.order_by("key").values_list("value", flat=True)) == list(range(number))
 
@@ -123,5 +150,5 @@ def test_a_row_that_is_gone_is_told(waits: bool) -> None:
 def test_what_the_database_forbids_stays_forbidden() -> None:
     rows.insert(Counter(key="a", value=1, expires_at=NOON))
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError), transaction.atomic():
         rows.insert(Counter(key="a", value=2, expires_at=NOON))
