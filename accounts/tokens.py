@@ -197,7 +197,7 @@ def identify(raw: str) -> tuple[User, dict[str, Any]]:
 
 @lru_cache(maxsize=REMEMBERED)
 def _verified(raw: str, keys: tuple[tuple[str, str], ...], audience: str, issuer: str) -> Mapping[str, Any]:
-    """The claims of an access token that was good when it was seen first. What it was judged by is a part of the key."""
+    """The claims of an access token that was good when it was seen first, with what it was judged by."""
     return MappingProxyType(_read(Access, raw).payload)
 
 

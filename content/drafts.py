@@ -32,7 +32,7 @@ class Removed:
 
 
 @transactions.verb
-def create(  # noqa: PLR0913 - each is a part of what is saved
+def create(
     model: type[E],
     values: Mapping[str, Any],
     *,

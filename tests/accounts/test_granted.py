@@ -117,3 +117,35 @@ def test_a_key_asks_nothing_for_what_it_does_not_name(django_assert_num_queries)
         assert not user.has_perm("content.publish_page")
     assert user.has_perm("content.add_page")
     assert user.get_all_permissions() == {"content.add_page"}
+
+
+def test_a_token_that_was_good_is_refused_when_its_time_is_over(monkeypatch):
+    raw = token_for(make_user("author"))
+    _, claims = tokens.identify(raw)
+
+    monkeypatch.setattr(tokens.time, "time", lambda: float(claims["exp"]))
+
+    with pytest.raises(tokens.TokenInvalid):
+        tokens.identify(raw)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"JWT_KEYS": {"other": "k" * 32}}, {"SIMPLE_JWT": {"AUDIENCE": "others", "ISSUER": "http://x"}}]
+)
+def test_a_token_that_was_good_is_judged_anew_by_other_settings(settings, changed):
+    raw = token_for(make_user("author"))
+    tokens.identify(raw)
+
+    for name, value in changed.items():
+        setattr(settings, name, {**getattr(settings, name), **value} if name == "SIMPLE_JWT" else value)
+
+    with pytest.raises(tokens.TokenInvalid):
+        tokens.identify(raw)
+
+
+def test_what_is_remembered_of_a_token_cannot_be_changed():
+    raw = token_for(make_user("author"))
+    _, claims = tokens.identify(raw)
+    claims["sub"] = "somebody else"
+
+    assert tokens.identify(raw)[1]["sub"] != "somebody else"
