@@ -3,14 +3,14 @@
 import secrets
 from uuid import UUID
 
-from django.db import connection
-
 from core import batch, errors, rows, slugs
+from core.prepared import Prepared
 from delivery.models import Slug, SlugState
 
-_TAKE = """
-INSERT INTO delivery_slug (kind, slug, state, entry_id) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING
-"""
+_TAKE = Prepared("""
+INSERT INTO delivery_slug (kind, slug, state, entry_id) VALUES (%(p0)s, %(p1)s, %(p2)s, %(p3)s)
+ON CONFLICT DO NOTHING RETURNING 1
+""")
 _RETIRE = """
 UPDATE delivery_slug SET state = 'old', entry_id = NULL, redirect_to = %s
 WHERE kind = %s AND entry_id = %s AND state = 'live' AND slug <> %s
@@ -97,6 +97,4 @@ def redirect_target(kind: str, slug: str) -> UUID | None:
 def _insert(kind: str, slug: str, entry_id: UUID, state: SlugState) -> bool:
     """Waits for somebody else who is just taking it, as any insert does."""
     holder = rows.prepared(Slug, "entry_id", entry_id)
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE, [str(kind), slug, state.value, holder])
-        return bool(cursor.rowcount)
+    return bool(_TAKE.ask(str(kind), slug, state.value, holder))

@@ -13,6 +13,7 @@ from django.db.backends.postgresql import base
 from psycopg.pq import TransactionStatus
 
 PING_SECONDS = 2.0
+PREPARED_BY_WISH = 1_000_000_000  # how often a statement is asked before it is prepared, unless it says so itself
 FRESH_SECONDS = 1.0  # since the server's last word: so long a connection is taken for alive unless its socket says no
 
 
@@ -62,6 +63,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         patience = float(conn_params.pop("answer_timeout", 0))
         connection = super().get_new_connection(conn_params)
         connection.patience = connection.usual_patience = patience or None
+        connection.prepare_threshold = PREPARED_BY_WISH
         return connection
 
     def is_usable(self) -> bool:

@@ -30,7 +30,7 @@ def test_a_new_post_that_is_public_at_once(api: Api, tags: list[str]) -> None:
     sent = messages(api, "POST", "/posts", {**POST, "tags": tags}, token=token)
 
     # Who, with rights and moment; slug; all that is written. The savepoint is the transaction within the test's.
-    assert sent == ["EXECUTE", "SAVEPOINT", "INSERT", "INSERT", "RELEASE"]
+    assert sent == ["SELECT", "SAVEPOINT", "INSERT", "INSERT", "RELEASE"]
 
 
 def test_a_change_of_a_public_post(api: Api) -> None:
@@ -39,10 +39,10 @@ def test_a_change_of_a_public_post(api: Api) -> None:
     sent = messages(api, "PATCH", f"/posts/{post.pk}", {"title": "New", "tags": ["b", "c"]}, token=token)
 
     assert sent == [
-        *("EXECUTE", "SAVEPOINT"),  # who, with rights
-        *("EXECUTE", "SELECT", "EXECUTE"),  # the post, locked; moment; whether it is public
-        *("UPDATE", "EXECUTE"),  # post, revision and trail; what was public before
+        *("SELECT", "SAVEPOINT"),  # who, with rights
+        *("SELECT", "SELECT", "SELECT"),  # the post, locked; moment; whether it is public
+        *("UPDATE", "SELECT"),  # post, revision and trail; what was public before
         "DELETE",  # tags and row of the projection
-        *("DELETE", "EXECUTE", "RELEASE"),  # all the rest, and the answer
+        *("DELETE", "SELECT", "RELEASE"),  # all the rest, and the answer
     ]
     assert BlogPost.objects.get().title == "New"

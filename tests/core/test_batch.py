@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from psycopg.pq import PipelineStatus
 
 from core import batch
 from core.models import Counter
@@ -12,6 +13,13 @@ from core.models import Counter
 pytestmark = pytest.mark.django_db
 
 INSERT = "INSERT INTO core_counter (key, value, expires_at) VALUES (%s, %s, '2026-01-01 00:00:00+00')"
+
+
+@pytest.fixture(autouse=True, params=["direct", "behind a pooler"])
+def way(request: pytest.FixtureRequest, settings: Any) -> None:
+    """Pipelined, or as one message. SQLite knows neither."""
+    if request.param != "direct":
+        settings.DATABASE_DIRECT = {"HOST": "elsewhere"}
 
 
 def keys() -> list[str]:
@@ -121,6 +129,19 @@ def test_an_error_takes_with_it_what_waits() -> None:
     batch.send(INSERT, ["b", 1])
 
     assert keys() == ["b"]
+
+
+@pytest.mark.postgres
+def test_after_an_error_the_connection_is_as_good_as_before() -> None:
+    with pytest.raises(IntegrityError):
+        send_within(["a", 1], ["a", 2], ["b", 3])
+    with pytest.raises(ZeroDivisionError):
+        send_within(["a", None], then=crash)
+
+    there: Any = connection.connection
+    assert there.info.pipeline_status == PipelineStatus.OFF
+    send_within(["c", 1], ["d", 2])
+    assert keys() == ["c", "d"]
 
 
 def test_a_savepoint_parts_what_was_sent_before_it_from_what_was_sent_in_it() -> None:
