@@ -156,7 +156,7 @@ def _mark(kind: str, content: Content) -> str:
     """Changes whenever a database would be made differently."""
     peer = BENCHMARKS / "peers" / kind
     files = [BENCHMARKS / "harness" / "rows.py", *sorted(peer.glob("*.py"))]
-    if kind == "stitch":
+    if kind in ("stitch", "fastapi"):  # the peer's settings are copied from the product's
         files += sorted(ROOT.glob("*/migrations/*.py"))
     digest = hashlib.sha256(repr(content).encode())
     for file in files:
