@@ -14,15 +14,23 @@ django.setup(set_prefix=False)
 from django.conf import settings  # noqa: E402
 
 from core import background, metrics  # noqa: E402
-from core.asgi import Lanes, LeanHandler, Receive, Scope, Send  # noqa: E402
+from core.asgi import Handler, Lanes, LeanHandler, Receive, Scope, Send  # noqa: E402
 from delivery.edge import serving  # noqa: E402
 
 lanes = Lanes(settings.DATABASE_LANES)
-api = LeanHandler(settings.API_MIDDLEWARE, lanes=lanes, max_body=settings.API_MAX_BODY_BYTES)
-site = LeanHandler(settings.MIDDLEWARE, lanes=lanes, max_body=settings.SITE_MAX_BODY_BYTES)
 
 
-def handler_for(path: str) -> LeanHandler:
+def _handler(middleware: list[str], *, max_body: int) -> Handler:
+    if settings.LEAN_HANDLER:
+        return LeanHandler(middleware, lanes=lanes, max_body=max_body)
+    return Handler(middleware, max_body=max_body)
+
+
+api = _handler(settings.API_MIDDLEWARE, max_body=settings.API_MAX_BODY_BYTES)
+site = _handler(settings.MIDDLEWARE, max_body=settings.SITE_MAX_BODY_BYTES)
+
+
+def handler_for(path: str) -> Handler:
     """``/admin`` and all below it, but not ``/administrator``."""
     return site if f"{path}/".startswith(settings.SITE_PREFIXES) else api
 

@@ -108,6 +108,10 @@ _replica = env.parsed("DATABASE_REPLICA_URL", None, database.postgresql, _POSTGR
 # Set, DATABASE_URL leads to a pooler, and this around it: for commands, and for who listens.
 DATABASE_DIRECT = env.parsed("DATABASE_DIRECT_URL", None, database.postgresql, _POSTGRESQL_FORM)
 DATABASES = database.databases(_default, replica=_replica, direct=DATABASE_DIRECT)
+LEAN_HANDLER = env.boolean("LEAN_HANDLER", True)
+if not LEAN_HANDLER:  # Django's own has a thread for each request, which leaves its connection behind
+    for _database in DATABASES.values():
+        _database["CONN_MAX_AGE"] = 0
 DATABASE_ROUTERS = ["core.replicas.Router"] if "replica" in DATABASES else []
 
 REDIS_URL = env.address("REDIS_URL", schemes=("redis", "rediss", "unix"))

@@ -9,6 +9,8 @@ connection, and returns it. What differs from ``django.core.handlers.asgi.ASGIHa
   was used;
 * a client that disconnects ends a stream, but does not cancel an ordinary request: a write that began is carried out;
 * request bodies are bounded in size and in time.
+
+LEAN_HANDLER=0 leaves all but the first and the last of these to Django.
 """
 
 import asyncio
@@ -104,8 +106,12 @@ class Lane(Executor):
         self._thread: _Thread | None = None
         self._queued: list[tuple[Callable[[], None], Callable[[BaseException], None]]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._refusal: Exception | None = None
         self.is_used = False
-        self.is_closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        return self._refusal is not None
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """For asgiref, which Django's own code comes through."""
@@ -129,7 +135,7 @@ class Lane(Executor):
 
     def release(self, last: Callable[[], Any] | None) -> None:
         """Gives the thread to the next request, before which it does ``last``."""
-        self.is_closed = True
+        self._refusal = self._refusal or RuntimeError("The request has been answered.")
         self._stop_timer()
         if self._thread is not None:
             self._thread.left = last
@@ -137,6 +143,9 @@ class Lane(Executor):
             self._thread = None
 
     def _do(self, job: Callable[[], None], refuse: Callable[[BaseException], None]) -> None:
+        if self._refusal is not None:
+            refuse(self._refusal)
+            return
         if self._thread is not None:
             self._thread.do(job)
             return
@@ -147,9 +156,9 @@ class Lane(Executor):
             self._lanes.request(self)
 
     def _give_up(self) -> None:
-        self.is_closed = True
+        self._refusal = errors.Unavailable("All database connections are busy.", retry_after=1)
         for _, refuse in self._queued:
-            refuse(errors.Unavailable("All database connections are busy.", retry_after=1))
+            refuse(self._refusal)
         self._queued.clear()
 
     def _stop_timer(self) -> None:
@@ -192,13 +201,18 @@ _lane: ContextVar[Lane] = ContextVar("lane")
 async def in_lane[R](function: Callable[..., R], *args: Any) -> R:
     """Calls something synchronous in the lane of the request that is being answered.
 
-    It sees the request's context variables; what it sets of them stays with it. A caller that is cancelled does not end
-    it: a write that began is carried out. Without a lane (another handler, a test) it is ``sync_to_async``.
+    It sees the request's context variables; what it sets of them stays with it. A caller that is cancelled waits for
+    it: a write that began is carried out. Without a lane (Django's own handler, a test) it is ``sync_to_async``.
     """
     lane = _lane.get(None)
     if lane is None:
         return await sync_to_async(function)(*args)
-    return await lane.run(partial(copy_context().run, _with_prefix, urls.get_script_prefix(), function, args))
+    done = lane.run(partial(copy_context().run, _with_prefix, urls.get_script_prefix(), function, args))
+    try:
+        return await asyncio.shield(done)
+    except asyncio.CancelledError:
+        await asyncio.wait([done])
+        raise
 
 
 def _with_prefix[R](prefix: str, function: Callable[..., R], args: tuple[Any, ...]) -> R:
@@ -218,12 +232,21 @@ class Utf8Request(ASGIRequest):
         """Not believed."""
 
 
-class LeanHandler(ASGIHandler):
+class _Unread(BytesIO):
+    """In the place of a body that was refused."""
+
+    def __init__(self, refusal: errors.Refusal) -> None:
+        super().__init__()
+        self.refusal = refusal
+
+
+class Handler(ASGIHandler):
+    """Django's own handler (LEAN_HANDLER=0) with a given middleware list, and bounds on bodies."""
+
     request_class = Utf8Request
 
-    def __init__(self, middleware: list[str], *, lanes: Lanes, max_body: int) -> None:
+    def __init__(self, middleware: list[str], *, max_body: int) -> None:
         self._middleware = middleware
-        self._lanes = lanes
         self._max_body = max_body
         super().__init__()
 
@@ -233,6 +256,50 @@ class LeanHandler(ASGIHandler):
             super().load_middleware(is_async)
         finally:
             settings.MIDDLEWARE = theirs
+
+    async def read_body(self, receive: Receive) -> IO[bytes]:
+        """The whole body, at most ``max_body`` bytes of it, within ``BODY_SECONDS``."""
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._max_body:
+                await _drain(message, receive)
+                raise errors.TooLarge(f"At most {self._max_body} bytes.")
+            return message
+
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body: IO[bytes] = await super().read_body(counted)
+                return body
+        except TimeoutError:
+            return _Unread(errors.TooSlow())
+        except errors.Refusal as refusal:
+            return _Unread(refusal)
+
+    def create_request(self, scope: Mapping[str, Any], body_file: IO[bytes]) -> tuple[ASGIRequest, None]:
+        """The request; ``core.middleware`` answers for what could not be read, with the headers of every answer."""
+        refused: errors.Refusal | None = getattr(body_file, "refusal", None)
+        try:
+            request = self.request_class(scope, body_file)
+        except (BadRequest, LookupError, ValueError) as error:
+            # The last two are what Python's codecs say to names such as ``charset*=utf-8''%00``.
+            what = (
+                "query string is not UTF-8" if isinstance(error, UnicodeDecodeError) else "Content-Type is not readable"
+            )
+            headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
+            request = self.request_class({**scope, "query_string": b"", "headers": headers}, body_file)
+            refused = errors.Malformed(f"The {what}.")
+        setattr(request, REFUSED, refused)
+        return request, None
+
+
+class LeanHandler(Handler):
+    def __init__(self, middleware: list[str], *, lanes: Lanes, max_body: int) -> None:
+        self._lanes = lanes
+        super().__init__(middleware, max_body=max_body)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         lane = Lane(self._lanes)
@@ -254,57 +321,19 @@ class LeanHandler(ASGIHandler):
         request_finished.send(sender=self.__class__)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> HttpResponseBase | None:
-        refused: errors.Refusal | None = None
         try:
-            body = await self._read(receive)
+            body = await self.read_body(receive)
         except RequestAborted:
             return None
-        except errors.Refusal as refusal:
-            body, refused = BytesIO(), refusal
         with closing(body):
             set_script_prefix(get_script_prefix(scope))
-            request = self._request(scope, body, refused)
+            request, _ = self.create_request(scope, body)
             response: HttpResponseBase = await self.run_get_response(request)
             if response.streaming:
                 await self._send_stream(response, receive, send)
             else:
                 await self.send_response(response, send)
             return response
-
-    def _request(self, scope: Scope, body: IO[bytes], refused: errors.Refusal | None) -> HttpRequest:
-        """The request; ``core.middleware`` answers for what could not be read, with the headers of every answer."""
-        try:
-            request = self.request_class(scope, body)
-        except (BadRequest, LookupError, ValueError) as error:
-            # The last two are what Python's codecs say to names such as ``charset*=utf-8''%00``.
-            what = (
-                "query string is not UTF-8" if isinstance(error, UnicodeDecodeError) else "Content-Type is not readable"
-            )
-            headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
-            request = self.request_class({**scope, "query_string": b"", "headers": headers}, body)
-            refused = errors.Malformed(f"The {what}.")
-        setattr(request, REFUSED, refused)
-        return request
-
-    async def _read(self, receive: Receive) -> IO[bytes]:
-        """The whole body, at most ``max_body`` bytes of it, within ``BODY_SECONDS``."""
-        seen = 0
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self._max_body:
-                await _drain(message, receive)
-                raise errors.TooLarge(f"At most {self._max_body} bytes.")
-            return message
-
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body: IO[bytes] = await self.read_body(counted)
-                return body
-        except TimeoutError:
-            raise errors.TooSlow() from None
 
     async def _send_stream(self, response: HttpResponseBase, receive: Receive, send: Send) -> None:
         """Ends the stream when the client goes away."""

@@ -214,9 +214,10 @@ async def _ask_django(app: App, asked: Asked, scope: Scope, request_id: str) -> 
         KEEP: mark,
     }
     messages: list[Any] = []
+    to_come = [{"type": "http.request", "body": b"", "more_body": False}]
 
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+    async def receive() -> Any:
+        return to_come.pop() if to_come else await asyncio.Future()  # nobody hangs up
 
     async def send(message: Any) -> None:
         messages.append(message)

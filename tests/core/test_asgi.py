@@ -12,7 +12,7 @@ from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from core import asgi, errors
-from core.asgi import Lane, Lanes, LeanHandler
+from core.asgi import Handler, Lane, Lanes, LeanHandler
 from core.middleware import unread_request
 
 
@@ -54,8 +54,8 @@ def ask(
     return asyncio.run(run())
 
 
-def handler_of(view: Callable[[HttpRequest], Any], *, max_body: int = 100) -> LeanHandler:
-    handler = LeanHandler([], lanes=Lanes(2), max_body=max_body)
+def handler_of(view: Callable[[HttpRequest], Any], *, max_body: int = 100, lean: bool = True) -> Handler:
+    handler = LeanHandler([], lanes=Lanes(2), max_body=max_body) if lean else Handler([], max_body=max_body)
 
     async def run_get_response(request: HttpRequest) -> Any:
         return await unread_request(view)(request)
@@ -78,12 +78,14 @@ def test_django_has_not_changed_what_we_replaced() -> None:
     )
 
 
-def test_a_body_arrives_whole() -> None:
-    assert ask(handler_of(echo), body=[b"ab", b"cd"], method="POST")[::2] == (200, b"abcd")
+@pytest.mark.parametrize("lean", [True, False])
+def test_a_body_arrives_whole(lean: bool) -> None:
+    assert ask(handler_of(echo, lean=lean), body=[b"ab", b"cd"], method="POST")[::2] == (200, b"abcd")
 
 
-def test_a_body_over_the_limit_is_413_whether_its_length_was_told_or_not() -> None:
-    status, headers, content = ask(handler_of(echo, max_body=3), body=[b"ab", b"cd", b"ef"], method="POST")
+@pytest.mark.parametrize("lean", [True, False])
+def test_a_body_over_the_limit_is_413_whether_its_length_was_told_or_not(lean: bool) -> None:
+    status, headers, content = ask(handler_of(echo, max_body=3, lean=lean), body=[b"ab", b"cd", b"ef"], method="POST")
 
     assert (status, headers["Content-Type"], b"too_large" in content) == (413, "application/problem+json", True)
 
@@ -203,6 +205,46 @@ def test_the_lane_that_was_used_last_is_used_again() -> None:
         return names
 
     assert len(set(asyncio.run(run()))) == 1
+
+
+def test_whoever_comes_after_the_answer_is_refused_and_does_not_wait_for_ever() -> None:
+    async def run() -> None:
+        lane = Lane(Lanes(1))
+        await lane.run(_thread_name)
+        lane.release(None)
+        await lane.run(_thread_name)
+
+    with pytest.raises(RuntimeError, match="has been answered"):
+        asyncio.run(run())
+
+
+def test_a_request_that_is_cancelled_waits_for_what_it_began() -> None:
+    done: list[str] = []
+
+    def work() -> None:
+        time.sleep(0.1)
+        done.append("work")
+
+    async def view(request: HttpRequest) -> HttpResponse:
+        try:
+            await asgi.in_lane(work)
+        finally:
+            done.append("view")
+        return HttpResponse()
+
+    async def run() -> None:
+        async def nothing(*_: Any) -> dict[str, Any]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+        task = asyncio.ensure_future(handler_of(view)(scope, nothing, nothing))
+        await asyncio.sleep(0.03)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
+    assert done == ["work", "view"]
 
 
 def test_requests_wait_for_a_lane_in_order_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
