@@ -166,6 +166,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         if self._needs_rights():
             self._perm_cache = names
 
+    def ask_again(self) -> None:
+        """Somebody was waited for since the row was read: what it said of rights and time may be over."""
+        self.__dict__.pop("_perm_cache", None)
+        self.seen_at = None
+
     def _needs_rights(self) -> bool:
         return self.is_active and not self.is_superuser
 

@@ -8,7 +8,11 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from cms_project import env
 
 SQLITE_INIT = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-20000; PRAGMA foreign_keys=ON"
-POSTGRESQL_OPTIONS = "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000"
+# The last three: whoever is gone without a word, in the middle of a pipeline, holds its locks for half a minute.
+POSTGRESQL_OPTIONS = (
+    "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000"
+    " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
+)
 ANSWER_SECONDS = 16  # more than statement_timeout: where the server still speaks, its own word is the better one
 
 

@@ -29,7 +29,6 @@ from django.conf import settings
 from django.core.exceptions import BadRequest, RequestAborted
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
 from django.core.signals import request_finished
-from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
@@ -184,6 +183,7 @@ def _run_for(loop: asyncio.AbstractEventLoop, future: "asyncio.Future[Any]", job
         raised = error
     with suppress(RuntimeError):  # the loop is closed: nobody waits any more
         loop.call_soon_threadsafe(_settle, future, result, raised)
+    del raised  # its traceback holds this frame
 
 
 def _settle(future: "asyncio.Future[Any]", result: Any, raised: BaseException | None) -> None:

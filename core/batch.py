@@ -92,8 +92,10 @@ class _Pipeline:
     def put(self, sql: str, params: Params, then: Then | None) -> None:
         if self._mode is None:
             there: Any = connection.connection
-            self._mode = there.pipeline()
-            self._mode.__enter__()
+            mode = there.pipeline()
+            with connection.wrap_database_errors:
+                mode.__enter__()
+            self._mode = mode
         self._sent.append((sql, planned.send(sql, params), then))
 
     def flush(self) -> None:
@@ -104,9 +106,9 @@ class _Pipeline:
         planned.note(";\n".join(sql for sql, _, _ in sent))
         with connection.wrap_database_errors:
             mode.__exit__(None, None, None)
-        for _, cursor, then in sent:
-            if then is not None:
-                then(cursor)
+            for _, cursor, then in sent:
+                if then is not None:
+                    then(cursor)
 
     def drop(self) -> None:
         mode, self._mode = self._mode, None

@@ -34,9 +34,9 @@ class Prepared:
     def _execute(self, params: dict[str, Any]) -> list[tuple[Any, ...]]:
         planned.note(self._sql)
         try:
-            return planned.execute(self._sql, params).fetchall()
+            return planned.ask(self._sql, params)
         except DatabaseError as error:
             if connection.in_atomic_block or getattr(error.__cause__, "sqlstate", "") not in _OUTDATED:
                 raise
         connection.close()  # psycopg would send it again and again; in a transaction it forgets with the rollback
-        return planned.execute(self._sql, params).fetchall()
+        return planned.ask(self._sql, params)

@@ -6,6 +6,7 @@ unique index until the first has ended, and then finds its answer, or, if the fi
 
 import hashlib
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -19,6 +20,8 @@ from core.models import IdempotentAnswer
 KEPT_FOR = timedelta(hours=24)
 _KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Cache-Control")
 _ACCEPTABLE = re.compile(r"[\x21-\x7e]{1,255}\Z")
+
+_before_replays: list[Callable[[], None]] = []
 
 
 def key_of(request: HttpRequest) -> str | None:
@@ -37,8 +40,16 @@ def begin(request: HttpRequest, *, caller: UUID, key: str) -> HttpResponse | Non
         with transaction.atomic():
             IdempotentAnswer.objects.create(caller=caller, key=key, fingerprint=fingerprint, created_at=now)
     except IntegrityError:
+        for wait in _before_replays:
+            wait()
         return _replay(IdempotentAnswer.objects.get(caller=caller, key=key), fingerprint)
     return None
+
+
+def before_replays(wait: Callable[[], None]) -> None:
+    """``wait`` returns when what the first request did is known everywhere: that one may not have come so far."""
+    if wait not in _before_replays:
+        _before_replays.append(wait)
 
 
 def finish(response: HttpResponse, *, caller: UUID, key: str) -> None:

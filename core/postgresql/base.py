@@ -13,7 +13,6 @@ from django.db.backends.postgresql import base
 from psycopg.pq import TransactionStatus
 
 PING_SECONDS = 2.0
-PREPARED_BY_WISH = 1_000_000_000  # how often a statement is asked before it is prepared, unless it says so itself
 FRESH_SECONDS = 1.0  # since the server's last word: so long a connection is taken for alive unless its socket says no
 
 
@@ -31,8 +30,9 @@ class Connection(psycopg.Connection):
             answer = super().wait(gen, interval, self.patience if timeout is None else timeout)
             self.heard_at = time.monotonic()
             return answer
-        except psycopg.OperationalError:
-            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+        except psycopg.OperationalError as error:
+            # An error with a code is the server's answer, to one of several that are on their way.
+            if error.sqlstate is None and self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 self.pgconn.finish()
             raise
 
@@ -63,7 +63,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         patience = float(conn_params.pop("answer_timeout", 0))
         connection = super().get_new_connection(conn_params)
         connection.patience = connection.usual_patience = patience or None
-        connection.prepare_threshold = PREPARED_BY_WISH
         return connection
 
     def is_usable(self) -> bool:

@@ -12,19 +12,25 @@ def is_possible() -> bool:
     return connection.vendor == "postgresql" and not getattr(settings, "DATABASE_DIRECT", None)
 
 
-def execute(sql: str, params: Any) -> "psycopg.Cursor[Any]":
-    """What Django's cursors look after is looked after here as well."""
+def ask(sql: str, params: Any) -> list[tuple[Any, ...]]:
+    """All rows. What Django's cursors look after is looked after here as well."""
     connection.close_if_health_check_failed()
     connection.ensure_connection()
-    return send(sql, params)
+    cursor = send(sql, params)
+    with connection.wrap_database_errors:
+        return cursor.fetchall()
 
 
 def send(sql: str, params: Any) -> "psycopg.Cursor[Any]":
-    """The same on a connection that is in use. In pipeline mode it does not wait for the answer."""
+    """On a connection that is in use. In pipeline mode it does not wait for the answer."""
     connection.validate_no_broken_transaction()
     there: Any = connection.connection
-    with connection.wrap_database_errors:
-        return psycopg.Cursor(there).execute(sql, params, prepare=True)
+    there.prepare_threshold = 0  # for this one alone: of all others psycopg would remember the texts, with their values
+    try:
+        with connection.wrap_database_errors:
+            return psycopg.Cursor(there).execute(sql, params, prepare=True)
+    finally:
+        there.prepare_threshold = None
 
 
 def note(sql: str) -> None:

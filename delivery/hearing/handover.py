@@ -6,12 +6,14 @@ Runs after the commit, in the writer's thread. Whoever may still answer from mem
 
 import logging
 import time
-from uuid import UUID
+from collections.abc import Callable
 
+import psycopg
 from django.db import Error as DatabaseError
 from django.db import connection
 
 from core.prepared import Prepared
+from delivery import changes
 from delivery.hearing import lease
 from delivery.hearing.lease import Lease
 
@@ -23,6 +25,10 @@ _BEHIND = Prepared("""
 SELECT COUNT(*) FROM delivery_reader
 WHERE expires_at > clock_timestamp() AND id IS DISTINCT FROM %(p0)s
   AND applied < (SELECT position FROM delivery_change WHERE id = %(p1)s)
+""")
+
+_BEHIND_POSITION = Prepared("""
+SELECT COUNT(*) FROM delivery_reader WHERE expires_at > clock_timestamp() AND applied < %(p0)s
 """)
 
 _own: Lease | None = None
@@ -44,20 +50,33 @@ def complete(change_id: int, keys: list[str]) -> None:
     began = time.monotonic()
     own = _own
     if own is not None:
-        own.end_from_thread(keys, connection.connection.info.backend_pid if connection.connection else 0)
+        own.end_from_thread(keys, _backend())
+    _wait(lambda: bool(_BEHIND.ask(None if own is None else own.id, change_id)[0][0]), began)
+
+
+def settle() -> None:
+    """Returns when everybody, this process as well, has heard of all that is committed at this moment."""
+    if connection.vendor != "postgresql":
+        return
+    began = time.monotonic()
+    head = changes.head()
+    _wait(lambda: bool(_BEHIND_POSITION.ask(head)[0][0]), began)
+
+
+def _wait(is_anybody_behind: Callable[[], bool], began: float) -> None:
+    pause = FIRST_PAUSE
     try:
-        _wait(change_id, None if own is None else own.id, began)
+        while is_anybody_behind() and time.monotonic() < began + lease.SECONDS:
+            time.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE)
     except DatabaseError as error:
         logger.warning("Nobody can be asked who has heard of a change; waiting for the leases' end: %s", error)
         time.sleep(max(0.0, began + lease.SECONDS - time.monotonic()))
 
 
-def _wait(change_id: int, own: UUID | None, began: float) -> None:
-    pause = FIRST_PAUSE
-    while _anybody_behind(change_id, own) and time.monotonic() < began + lease.SECONDS:
-        time.sleep(pause)
-        pause = min(pause * 1.5, LONGEST_PAUSE)
-
-
-def _anybody_behind(change_id: int, own: UUID | None) -> bool:
-    return bool(_BEHIND.ask(own, change_id)[0][0])
+def _backend() -> int:
+    """Which of PostgreSQL's processes serves this thread; 0 where the connection is gone."""
+    try:
+        return connection.connection.info.backend_pid if connection.connection else 0
+    except psycopg.Error:
+        return 0

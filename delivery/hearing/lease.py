@@ -16,6 +16,7 @@ arrived: the process stops believing before the writer stops waiting. Everything
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from uuid import UUID
 
@@ -29,6 +30,7 @@ logger = logging.getLogger("stitch.edge")
 
 SECONDS = 2.0
 HEARTBEAT = 0.5
+TELLING = 0.02  # after the notice of an own writer's commit it has told us by then
 SAFETY = 0.1  # clocks of two machines do not run equally fast
 PAUSES = (0.05, 0.2, 0.5, 1.0)  # before the first, second, … try to connect anew
 
@@ -57,7 +59,9 @@ class Lease:
         self.ends_at = 0.0
         self._applied = -1
         self._server = ""
-        self._own: set[int] = set()  # PostgreSQL's processes that serve writers of this process
+        # By PostgreSQL's processes: how often own writers have told, less their notices; and notices before that.
+        self._told: dict[int, int] = {}
+        self._early: Counter[int] = Counter()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -85,7 +89,11 @@ class Lease:
             self._loop.call_soon_threadsafe(self._end_own, keys, backend)
 
     def _end_own(self, keys: list[str], backend: int) -> None:
-        self._own.add(backend)
+        self._told.setdefault(backend, 0)
+        if self._early[backend]:
+            self._early[backend] -= 1
+        else:
+            self._told[backend] += 1
         self._end(keys)
 
     async def _go_on(self) -> None:
@@ -131,7 +139,8 @@ class Lease:
         async with connection.transaction():
             await connection.execute("SET LOCAL synchronous_commit = on")  # a crash must not shorten what was said
             await connection.execute(_RENEW, [self.id, max(self._applied, 0), SECONDS])
-        self._own.clear()  # a process of PostgreSQL that has ended leaves its number to others
+        self._early.clear()
+        self._told.clear()  # a process of PostgreSQL that has ended leaves its number to others
         await self._catch_up(connection)
         if not self.ends_at:
             logger.info("Answering from memory")
@@ -141,13 +150,24 @@ class Lease:
         """Until the next heartbeat is due. A notice only says that there is something: anybody may send one.
 
         The log is read at once for those who wait for it. That is nobody where a writer of our own has sent the notice
-        and has told us: it has time until somebody else writes, or until the heartbeat.
+        and tells us: then it has time until somebody else writes, or until the heartbeat. One that does not tell has
+        not heard that its commit came through, and will not.
         """
         due = time.monotonic() + HEARTBEAT
         while (left := due - time.monotonic()) > 0:
-            notices = [notice async for notice in connection.notifies(timeout=left, stop_after=1)]
-            if any(notice.pid not in self._own for notice in notices):
+            wait = left if self._has_told() else min(left, TELLING)
+            notices = [notice async for notice in connection.notifies(timeout=wait, stop_after=1)]
+            strange = [notice.pid for notice in notices if notice.pid not in self._told]
+            self._early.update(strange)
+            for notice in notices:
+                if notice.pid in self._told:
+                    self._told[notice.pid] -= 1
+            if strange or not (notices or self._has_told()):
+                self._told = {backend: max(count, 0) for backend, count in self._told.items()}
                 await self._catch_up(connection)
+
+    def _has_told(self) -> bool:
+        return all(count >= 0 for count in self._told.values())
 
     async def _catch_up(self, connection: Connection) -> None:
         """Applies what the log has beyond the last change that was applied, and says so."""

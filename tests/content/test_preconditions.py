@@ -1,8 +1,12 @@
 """If-Match, If-None-Match with a token, and Idempotency-Key."""
 
+from typing import Any
+
 import pytest
+from django.http import HttpRequest, HttpResponse
 
 from content.models import BlogPost
+from core.api import idempotency
 from core.models import IdempotentAnswer
 from tests.conftest import Api
 from tests.content.factory import make_post
@@ -139,3 +143,33 @@ def test_keys_are_forgotten_after_a_day(api: Api, admin: str) -> None:
     IdempotentAnswer.objects.update(created_at=row.created_at - timedelta(hours=24))
 
     assert api.post("/posts", {"title": "Another"}, token=admin, headers=key).status_code == 201
+
+
+def test_what_the_first_request_did_is_known_everywhere_before_it_is_answered_again(
+    api: Api, admin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(idempotency, "_before_replays", [lambda: asked.append("settled")])
+    key = {"Idempotency-Key": "order-1"}
+
+    api.post("/posts", {"title": "Hello"}, token=admin, headers=key)
+    before = list(asked)
+    api.post("/posts", {"title": "Hello"}, token=admin, headers=key)
+
+    assert (before, asked) == ([], ["settled"])
+
+
+def test_a_right_that_was_taken_away_while_a_request_waited_is_gone(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waited for another one with its key."""
+    user = make_user("approver")
+    begin = idempotency.begin
+
+    def after_a_while(request: HttpRequest, **options: Any) -> HttpResponse | None:
+        user.groups.clear()
+        return begin(request, **options)
+
+    monkeypatch.setattr(idempotency, "begin", after_a_while)
+
+    response = api.post("/posts", {"title": "Hello"}, token=token_for(user), headers={"Idempotency-Key": "order-1"})
+
+    assert (response.status_code, BlogPost.objects.count()) == (403, 0)

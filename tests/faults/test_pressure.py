@@ -21,7 +21,10 @@ LANE_WAIT_SECONDS = 5.0
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 WAITING = f"{CONNECTIONS} AND wait_event_type = 'Lock'"
 # For longer than any statement takes: the loops in the background have transactions of their own, too.
-STUCK = f"{CONNECTIONS} AND state LIKE 'idle in transaction%%' AND state_change < now() - interval '1 second'"
+STUCK = (
+    f"{CONNECTIONS} AND state_change < now() - interval '1 second' AND"
+    " (state LIKE 'idle in transaction%%' OR (state = 'active' AND wait_event = 'ClientRead'))"
+)
 
 
 def counted(cluster: Cluster, database: str, sql: str) -> int:

@@ -4,14 +4,17 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from subprocess import PIPE, Popen
-from uuid import UUID
 
 import pytest
 from django.db import OperationalError, connection
+from django.utils import timezone
 
+from delivery import changes
 from delivery.hearing import handover, lease
 from delivery.models import Reader
 from tests.content.factory import make_post
@@ -65,6 +68,27 @@ def test_a_process_waits_for_its_own_memory_without_a_message() -> None:
     assert took < lease.SECONDS / 2
 
 
+def test_what_was_committed_without_a_word_is_known_when_it_has_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The writer was killed between its commit and its answer, and somebody asks for that answer again."""
+    monkeypatch.setattr(changes, "_listeners", [])
+    for own in (True, False):
+        with held(own=own) as holder:
+            publish("post:1")
+            handover.settle()
+
+            assert "post:1" in holder.keys
+
+
+def test_a_process_that_does_not_hear_holds_the_settling_up_until_its_lease_ends() -> None:
+    publish("post:1")
+    Reader.objects.create(applied=0, expires_at=timezone.now() + timedelta(seconds=0.5))
+
+    began = time.monotonic()
+    handover.settle()
+
+    assert 0.2 < time.monotonic() - began < 1.5
+
+
 def test_without_anybody_nobody_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr(handover.time, "sleep", slept.append)
@@ -79,10 +103,11 @@ def test_when_postgresql_does_not_say_who_has_heard_the_writer_waits_for_the_end
 ) -> None:
     slept: list[float] = []
 
-    def broken(change_id: int, own: UUID | None) -> bool:
-        raise OperationalError("gone")
+    class Broken:
+        def ask(self, *values: object) -> list[tuple[int]]:
+            raise OperationalError("gone")
 
-    monkeypatch.setattr(handover, "_anybody_behind", broken)
+    monkeypatch.setattr(handover, "_BEHIND", Broken())
     monkeypatch.setattr(handover.time, "sleep", slept.append)
 
     handover.complete(1, ["post:1"])

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 
 from core.ids import uuid7
+from delivery import changes
 from delivery.changes import CHANNEL, EVERYTHING
 from delivery.hearing import handover, lease
 from delivery.models import Change, Head, Reader
@@ -80,6 +81,20 @@ def test_a_notice_of_an_own_writer_is_not_looked_into_before_the_heartbeat(monke
         assert holder.keys.count("post:2") == 1
 
         wait_until(lambda: holder.keys.count("post:2") == 2, seconds=3, what="the heartbeat reads the log")
+
+
+def test_an_own_writer_who_does_not_tell_is_not_waited_for_until_the_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer to its commit was lost: it does not know that it came through."""
+    monkeypatch.setattr(lease, "HEARTBEAT", 1.5)
+    with held(own=True) as holder:
+        wait_for_heartbeat(holder)
+        publish("post:1")
+        time.sleep(0.2)
+        monkeypatch.setattr(handover, "complete", lambda *_: None)
+        monkeypatch.setattr(changes, "_listeners", [])
+        publish("post:2")
+
+        wait_until(lambda: "post:2" in holder.keys, seconds=0.5, what="the log is read")
 
 
 def test_a_stranger_does_not_wait_behind_own_writers(monkeypatch: pytest.MonkeyPatch) -> None:
