@@ -53,7 +53,9 @@ def _of_history(entry: Any) -> Iterator[str]:
         return
     if (revisions[-1].pk, revisions[-1].values) != (entry.revision_id, entry.values()):
         yield "its newest revision is not what it says"
-    if not 0 <= entry.version - len(revisions) - publications.count() <= publications.count():
+    # What is public as soon as it is made is so in its first version.
+    at_once = publications.filter(revision_id=revisions[0].pk, live_from=entry.created_at).count()
+    if not 0 <= entry.version - len(revisions) - publications.count() + at_once <= publications.count():
         yield f"version {entry.version} has {len(revisions)} revisions and {publications.count()} publications"
     known = {one.pk: one.values for one in revisions}
     if any(one.content != known.get(one.revision_id) for one in publications):
