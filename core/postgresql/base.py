@@ -13,7 +13,7 @@ from django.db.backends.postgresql import base
 from psycopg.pq import TransactionStatus
 
 PING_SECONDS = 2.0
-FRESH_SECONDS = 1.0  # since the server's last word: so long a connection is taken for alive unless its socket says no
+FRESH_SECONDS = 0.1  # since the server's last word: so long a connection is taken for alive unless its socket says no
 
 
 class Connection(psycopg.Connection):
