@@ -59,9 +59,9 @@ class Lease:
         self.ends_at = 0.0
         self._applied = -1
         self._server = ""
-        # By PostgreSQL's processes: how often own writers have told, less their notices; and notices before that.
-        self._told: dict[int, int] = {}
-        self._early: Counter[int] = Counter()
+        # Both by the number of PostgreSQL's process that served the writer.
+        self._told: dict[int, int] = {}  # how often an own writer has told of a change, less the notices of it
+        self._early: Counter[int] = Counter()  # notices of processes of which no own writer had told
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
 
