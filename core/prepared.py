@@ -24,8 +24,7 @@ class Prepared:
         """All rows. One statement, and once for each connection another one before it."""
         params = {f"p{number}": value for number, value in enumerate(values)}
         if planned.is_possible():
-            batch.flush()
-            return self._execute(params)
+            return batch.ask(self._sql, params) if batch.is_gathering() else self._execute(params)
         with connection.cursor() as cursor:
             cursor.execute(self._sql, params)
             rows: list[tuple[Any, ...]] = cursor.fetchall()

@@ -101,7 +101,7 @@ def _send_update(
     text = _update_text(model, tuple(where), tuple(values), tuple(add))
     params = [prepared(model, name, value) for part in (values, where) for name, value in part.items()]
     steps = list(add.values())
-    batch.send(text, [*params[: len(values)], *steps, *params[len(values) :]], then)
+    batch.send(text, [*params[: len(values)], *steps, *params[len(values) :]], then, may_refuse=then is not None)
 
 
 @lru_cache(maxsize=256)

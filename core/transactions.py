@@ -23,7 +23,7 @@ def whole() -> Iterator[None]:
 
     Whoever catches what a verb has raised, and goes on, finds that nothing more can be asked or committed.
     """
-    with transaction.atomic(), batch.gathered():
+    with transaction.atomic(), batch.gathered(with_commit=True):
         token = _is_whole.set(True)
         try:
             yield

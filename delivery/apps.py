@@ -11,6 +11,7 @@ class DeliveryConfig(AppConfig):
         from delivery import changes, purging, sweeping
         from delivery.hearing import handover
 
+        changes.before_commit(handover.foresee)
         changes.after_commit(handover.complete)
         idempotency.before_replays(handover.settle)
         purging.register()

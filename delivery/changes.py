@@ -4,6 +4,7 @@ Readers of the log: the edge (``delivery.edge``), which ends answers in memory, 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -17,9 +18,20 @@ EVERYTHING = "*"
 CHANNEL = "stitch_changes"
 KEPT_FOR = timedelta(days=2)
 
-Listener = Callable[[int, list[str]], None]
 
-_listeners: list[Listener] = []
+@dataclass
+class News:
+    """One line of the log, for those who hear of it at once. Its id is known after the commit."""
+
+    change: Change
+    keys: list[str]
+    is_known_to_all: bool = False
+
+
+Listener = Callable[[News], None]
+
+_before_commit: list[Listener] = []
+_after_commit: list[Listener] = []
 
 _NEXT = """
 INSERT INTO delivery_head (id, position) VALUES (1, 1)
@@ -48,14 +60,23 @@ def append(kind: str, keys: list[str], tallies: Mapping[str, int], *, now: datet
     if connection.vendor != "postgresql":
         change.position = _next_position()
         _count(kind, tallies, change.position)
+    news = News(change, keys)
     rows.insert_and_learn(change)
-    transaction.on_commit(lambda: _tell(change.pk, keys), robust=True)
+    for listener in _before_commit:
+        listener(news)
+    transaction.on_commit(lambda: _tell(news), robust=True)
+
+
+def before_commit(listener: Listener) -> None:
+    """Is called in the writer's thread, within the transaction."""
+    if listener not in _before_commit:
+        _before_commit.append(listener)
 
 
 def after_commit(listener: Listener) -> None:
-    """Is called in the writer's thread, before the write is answered, with the id of the change and its keys."""
-    if listener not in _listeners:
-        _listeners.append(listener)
+    """Is called in the writer's thread, before the write is answered."""
+    if listener not in _after_commit:
+        _after_commit.append(listener)
 
 
 def head() -> int:
@@ -98,9 +119,9 @@ def recount() -> None:
             cursor.execute(f"INSERT INTO delivery_tally (kind, facet, rows) {select}")
 
 
-def _tell(change_id: int, keys: list[str]) -> None:
-    for listener in _listeners:
-        listener(change_id, keys)
+def _tell(news: News) -> None:
+    for listener in _after_commit:
+        listener(news)
 
 
 def _positioned() -> QuerySet[Change]:

@@ -47,7 +47,7 @@ def register() -> None:
         changes.after_commit(_wake)
 
 
-def _wake(change_id: int, keys: list[str]) -> None:
+def _wake(_: changes.News) -> None:
     background.wake(LOOP)
 
 

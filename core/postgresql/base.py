@@ -6,10 +6,12 @@ that does not answer, a paused pooler) keeps neither, and libpq would wait for e
 
 import select
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
+from django.db.backends.utils import debug_transaction
 from psycopg.pq import TransactionStatus
 
 PING_SECONDS = 2.0
@@ -45,6 +47,13 @@ class Connection(psycopg.Connection):
         socket.register(self.fileno(), select.POLLIN)
         return not socket.poll(0)
 
+    def _start_query(self) -> Any:
+        """As psycopg's, but that in a pipeline nobody waits for the BEGIN."""
+        if not self._pipeline:
+            yield from super()._start_query()
+        elif not self._autocommit and self.pgconn.transaction_status == TransactionStatus.IDLE:
+            yield from self._exec_command(self._get_tx_start_command())
+
 
 class _Driver:
     """psycopg, with our kind of connection."""
@@ -58,6 +67,15 @@ class _Driver:
 class DatabaseWrapper(base.DatabaseWrapper):
     Database = _Driver()  # type: ignore[assignment] # in the place of the module
     connection: Connection | None
+    commit_on_its_way: Callable[[], None] | None = None  # by ``core.batch``, for the transaction that now ends
+
+    def _commit(self) -> None:
+        commit, self.commit_on_its_way = self.commit_on_its_way, None
+        if commit is None:
+            super()._commit()  # type: ignore[misc] # known to Django alone
+            return
+        with debug_transaction(self, "COMMIT"):
+            commit()
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         patience = float(conn_params.pop("answer_timeout", 0))

@@ -7,13 +7,16 @@ Runs after the commit, in the writer's thread. Whoever may still answer from mem
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 import psycopg
 from django.db import Error as DatabaseError
 from django.db import connection
 
+from core import batch
 from core.prepared import Prepared
 from delivery import changes
+from delivery.changes import News
 from delivery.hearing import lease
 from delivery.hearing.lease import Lease
 
@@ -21,11 +24,14 @@ logger = logging.getLogger("stitch.edge")
 
 FIRST_PAUSE = 0.0005
 LONGEST_PAUSE = 0.02
-_BEHIND = Prepared("""
+_LAST_OF_MINE = "(SELECT currval('delivery_change_id_seq'))"
+_BEHIND_CHANGE = """
 SELECT COUNT(*) FROM delivery_reader
 WHERE expires_at > clock_timestamp() AND id IS DISTINCT FROM %(p0)s
-  AND applied < (SELECT position FROM delivery_change WHERE id = %(p1)s)
-""")
+  AND applied < (SELECT position FROM delivery_change WHERE id = {id})
+"""
+_BEHIND = Prepared(_BEHIND_CHANGE.format(id="%(p1)s"))
+_BEHIND_MINE = _BEHIND_CHANGE.format(id=_LAST_OF_MINE)
 
 _BEHIND_POSITION = Prepared("""
 SELECT COUNT(*) FROM delivery_reader WHERE expires_at > clock_timestamp() AND applied < %(p0)s
@@ -40,7 +46,17 @@ def serve_from(own: Lease | None) -> None:
     _own = own
 
 
-def complete(change_id: int, keys: list[str]) -> None:
+def foresee(news: News) -> None:
+    """Asks together with the commit whether anybody is behind; mostly nobody is who had not heard before."""
+    own = _own
+
+    def hear(cursor: Any) -> None:
+        news.is_known_to_all = not cursor.fetchone()[0]
+
+    batch.ask_behind_commit(_BEHIND_MINE, {"p0": None if own is None else own.id}, hear)
+
+
+def complete(news: News) -> None:
     """Returns when the change has been handed over. Never raises: the write is committed.
 
     Without PostgreSQL's answer it waits for as long as any lease can last. On SQLite readers look for themselves.
@@ -50,8 +66,9 @@ def complete(change_id: int, keys: list[str]) -> None:
     began = time.monotonic()
     own = _own
     if own is not None:
-        own.end_from_thread(keys, _backend())
-    _wait(lambda: bool(_BEHIND.ask(None if own is None else own.id, change_id)[0][0]), began)
+        own.end_from_thread(news.keys, _backend())
+    if not news.is_known_to_all:
+        _wait(lambda: bool(_BEHIND.ask(None if own is None else own.id, news.change.pk)[0][0]), began)
 
 
 def settle() -> None:

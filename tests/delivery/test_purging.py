@@ -427,7 +427,7 @@ def test_a_process_whose_lease_is_over_is_not_waited_for(cdn: FakeCdn, cursor: P
 def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No loops, and nobody whom a commit tells."""
     monkeypatch.setattr(background, "_loops", {})
-    monkeypatch.setattr(changes, "_listeners", [])
+    monkeypatch.setattr(changes, "_after_commit", [])
     yield
     background.stop()
 
@@ -437,7 +437,7 @@ def test_without_a_cdn_there_is_no_loop(settings: Any, nothing_runs: None) -> No
 
     purging.register()
 
-    assert (background._loops, changes._listeners) == ({}, [])
+    assert (background._loops, changes._after_commit) == ({}, [])
 
 
 def test_with_one_there_is_a_loop_that_holds_up_nobody(cdn: FakeCdn, nothing_runs: None) -> None:

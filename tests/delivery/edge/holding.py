@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import connection, transaction
+from django.db import connection
 
+from core import transactions
 from delivery import changes
 from delivery.hearing import handover
 from delivery.hearing.lease import Lease
@@ -62,7 +63,7 @@ def held(*, own: bool = False) -> Iterator[Holder]:
 
 
 def publish(*keys: str, tallies: dict[str, int] | None = None) -> None:
-    with transaction.atomic():
+    with transactions.whole():
         changes.append("post", list(keys), tallies or {})
 
 

@@ -70,7 +70,7 @@ def test_a_process_waits_for_its_own_memory_without_a_message() -> None:
 
 def test_what_was_committed_without_a_word_is_known_when_it_has_settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """The writer was killed between its commit and its answer, and somebody asks for that answer again."""
-    monkeypatch.setattr(changes, "_listeners", [])
+    monkeypatch.setattr(changes, "_after_commit", [])
     for own in (True, False):
         with held(own=own) as holder:
             publish("post:1")
@@ -98,6 +98,25 @@ def test_without_anybody_nobody_is_waited_for(monkeypatch: pytest.MonkeyPatch) -
     assert slept == []
 
 
+def test_together_with_the_commit_it_is_asked_whether_anybody_is_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    ask = handover._BEHIND.ask
+
+    class Counting:
+        def ask(self, own: object, change: int) -> list[tuple[int]]:
+            asked.append(change)
+            return ask(own, change)
+
+    monkeypatch.setattr(handover, "_BEHIND", Counting())
+    publish("post:1")
+    nobody_behind = list(asked)
+    Reader.objects.create(applied=changes.head(), expires_at=timezone.now() + timedelta(seconds=0.5))
+    took = seconds("post:2")
+
+    assert (nobody_behind, 0.2 < took < 1.5) == ([], True)
+    assert set(asked) == {changes.since(0)[-1].pk}
+
+
 def test_when_postgresql_does_not_say_who_has_heard_the_writer_waits_for_the_end_of_all_leases(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -110,7 +129,7 @@ def test_when_postgresql_does_not_say_who_has_heard_the_writer_waits_for_the_end
     monkeypatch.setattr(handover, "_BEHIND", Broken())
     monkeypatch.setattr(handover.time, "sleep", slept.append)
 
-    handover.complete(1, ["post:1"])
+    handover.complete(changes.News(changes.Change(pk=1), ["post:1"]))
 
     assert len(slept) == 1 and lease.SECONDS - 0.5 < slept[0] <= lease.SECONDS
     assert "Nobody can be asked" in caplog.text

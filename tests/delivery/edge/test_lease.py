@@ -91,7 +91,7 @@ def test_an_own_writer_who_does_not_tell_is_not_waited_for_until_the_heartbeat(m
         publish("post:1")
         time.sleep(0.2)
         monkeypatch.setattr(handover, "complete", lambda *_: None)
-        monkeypatch.setattr(changes, "_listeners", [])
+        monkeypatch.setattr(changes, "_after_commit", [])
         publish("post:2")
 
         wait_until(lambda: "post:2" in holder.keys, seconds=0.5, what="the log is read")
