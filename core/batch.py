@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import psycopg
 from django.db import Error as DatabaseError
 from django.db import connection
+from django.db.transaction import TransactionManagementError
 
 from core.postgresql import planned
 
@@ -45,7 +46,7 @@ _waiting: ContextVar[Waiting | None] = ContextVar("waiting", default=None)
 
 def send(sql: str, params: Params, then: Then | None = None, *, may_refuse: bool = False) -> None:
     """``then`` is called with the cursor, which stands at what this statement has answered. One that ``may_refuse`` it,
-    by raising, is called before the COMMIT is sent."""
+    by raising, is called before the COMMIT is sent; any other maybe after it, when it is too late to raise."""
     waiting = _waiting.get()
     if waiting is not None:
         waiting.put(sql, params, then, may_refuse)
@@ -171,14 +172,18 @@ class _Pipeline:
                 behind += [(sql, planned.send(sql, params), then) for sql, params, then in self._behind_commit]
                 mode, self._mode = self._mode, None
                 mode.__exit__(None, None, None)
-        except DatabaseError as error:
+        except BaseException as error:
             self.drop()
-            if commit.statusmessage != "COMMIT":
+            if commit.statusmessage != "COMMIT" or not isinstance(error, DatabaseError):
                 raise
             logger.warning("What was asked together with a commit has failed: %s", error)
+        if commit.statusmessage != "COMMIT":
+            raise TransactionManagementError("The transaction has failed before its end: nothing is committed.")
         _note(self._sent + behind)
-        _hear(self._sent)
-        _hear([one for one in behind if one[1].statusmessage])
+        try:
+            _hear(self._sent + [one for one in behind if one[1].statusmessage])
+        except Exception:
+            logger.exception("What a committed statement has answered could not be used")
 
     def drop(self) -> None:
         mode, self._mode = self._mode, None

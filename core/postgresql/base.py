@@ -22,6 +22,7 @@ class Connection(psycopg.Connection):
     patience: float | None = None  # seconds; ``answer_timeout`` among the OPTIONS, where 0 is for ever
     usual_patience: float | None = None  # to which ``core.unhurried`` returns
     heard_at = 0.0  # on the monotonic clock
+    _begun_in: Any = None  # the last pipeline
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Raises OperationalError when the answer does not come in time, and gives the connection up.
@@ -48,11 +49,13 @@ class Connection(psycopg.Connection):
         return not socket.poll(0)
 
     def _start_query(self) -> Any:
-        """As psycopg's, but that in a pipeline nobody waits for the BEGIN."""
+        """As psycopg's, but that in a pipeline nobody waits for the BEGIN, of which there is one."""
         if not self._pipeline:
             yield from super()._start_query()
-        elif not self._autocommit and self.pgconn.transaction_status == TransactionStatus.IDLE:
-            yield from self._exec_command(self._get_tx_start_command())
+        elif not self._autocommit and self._begun_in is not self._pipeline:
+            self._begun_in = self._pipeline
+            if self.pgconn.transaction_status == TransactionStatus.IDLE:
+                yield from self._exec_command(self._get_tx_start_command())
 
 
 class _Driver:
@@ -76,6 +79,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return
         with debug_transaction(self, "COMMIT"):
             commit()
+
+    def _rollback(self) -> None:
+        self.commit_on_its_way = None
+        super()._rollback()  # type: ignore[misc]
+
+    def _close(self) -> None:
+        self.commit_on_its_way = None
+        super()._close()  # type: ignore[misc]
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        """A connection that was lost behind its COMMIT must not keep the hooks of the commit from running."""
+        if not (autocommit and self.connection is not None and self.connection.closed):
+            super()._set_autocommit(autocommit)  # type: ignore[misc]
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         patience = float(conn_params.pop("answer_timeout", 0))

@@ -24,14 +24,18 @@ logger = logging.getLogger("stitch.edge")
 
 FIRST_PAUSE = 0.0005
 LONGEST_PAUSE = 0.02
-_LAST_OF_MINE = "(SELECT currval('delivery_change_id_seq'))"
 _BEHIND_CHANGE = """
 SELECT COUNT(*) FROM delivery_reader
 WHERE expires_at > clock_timestamp() AND id IS DISTINCT FROM %(p0)s
-  AND applied < (SELECT position FROM delivery_change WHERE id = {id})
+  AND applied < {position}
 """
-_BEHIND = Prepared(_BEHIND_CHANGE.format(id="%(p1)s"))
-_BEHIND_MINE = _BEHIND_CHANGE.format(id=_LAST_OF_MINE)
+_BEHIND = Prepared(_BEHIND_CHANGE.format(position="(SELECT position FROM delivery_change WHERE id = %(p1)s)"))
+# The last change of this connection. Undone with a savepoint it has no position: then everybody is behind, and it is
+# asked again, by the ids of those that are left.
+_LAST_OF_MINE = """COALESCE(
+  (SELECT position FROM delivery_change WHERE id = (SELECT currval('delivery_change_id_seq'))), 9223372036854775807
+)"""
+_BEHIND_MINE = _BEHIND_CHANGE.format(position=_LAST_OF_MINE)
 
 _BEHIND_POSITION = Prepared("""
 SELECT COUNT(*) FROM delivery_reader WHERE expires_at > clock_timestamp() AND applied < %(p0)s

@@ -4,6 +4,8 @@ Whether a row of the projection has its publication is checked as soon as it is 
 made, and not by the COMMIT, for which somebody waits. Whoever needs the other order can still defer it.
 
 The trigger's plan lasts as long as the connection. Made while the log was nearly empty it would read all of it each time.
+
+Replacing the function, or altering one of the two keys, undoes this (tests/delivery/test_less_at_the_commit.py).
 """
 
 from django.db import migrations

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -123,6 +124,62 @@ def test_a_question_that_fails_leaves_committed_what_is_committed(caplog: pytest
 
     assert (heard, keys(), is_as_before()) == (["committed"], ["a"], True)
     assert "asked together with a commit has failed: division by zero" in caplog.text
+
+
+def test_a_server_that_goes_away_behind_the_commit_undoes_nothing_and_everybody_is_told() -> None:
+    heard: list[str] = []
+    with whole():
+        transaction.on_commit(lambda: heard.append("committed"))
+        batch.send(INSERT, ["a", 1])
+        batch.ask_behind_commit("SELECT pg_terminate_backend(pg_backend_pid())", None, lambda _: heard.append("never"))
+    connection.close()
+
+    assert (heard, keys(), is_as_before()) == (["committed"], ["a"], True)
+
+
+def test_what_cannot_use_its_answer_after_the_commit_undoes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    heard: list[str] = []
+    with whole():
+        transaction.on_commit(lambda: heard.append("committed"))
+        batch.send(INSERT, ["a", 1], lambda cursor: cursor.fetchone()[0])
+
+    assert (heard, keys(), is_as_before()) == (["committed"], ["a"], True)
+    assert "could not be used" in caplog.text
+
+
+def test_a_transaction_that_has_failed_unseen_is_an_error() -> None:
+    """PostgreSQL answers its COMMIT with ROLLBACK, which is no error to psycopg."""
+    heard: list[str] = []
+
+    def unseen() -> None:
+        with transaction.atomic():
+            transaction.on_commit(lambda: heard.append("committed"))
+            batch.send(INSERT, ["a", 1])
+            there: Any = connection.connection
+            with suppress(psycopg.Error):
+                there.execute("SELECT 1 / (SELECT 0)")
+            with batch.gathered(with_commit=True):
+                waiting: Any = batch._waiting.get()
+                waiting._mode = there.pipeline()
+                waiting._mode.__enter__()
+
+    with pytest.raises(DatabaseError, match="nothing is committed"):
+        unseen()
+
+    assert (keys(), heard, is_as_before()) == ([], [], True)
+
+
+def test_an_interruption_before_the_commit_leaves_nothing_for_the_next_transaction() -> None:
+    def interrupted() -> None:
+        with transaction.atomic():
+            with batch.gathered(with_commit=True):
+                batch.send(INSERT, ["a", 1])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+
+    assert (keys(), is_as_before()) == ([], True)
 
 
 def test_who_may_refuse_is_heard_before_the_commit(ways: list[str]) -> None:

@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from subprocess import PIPE, Popen
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
+from core import batch, transactions
 from delivery import changes
 from delivery.hearing import handover, lease
 from delivery.models import Reader
@@ -115,6 +117,20 @@ def test_together_with_the_commit_it_is_asked_whether_anybody_is_behind(monkeypa
 
     assert (nobody_behind, 0.2 < took < 1.5) == ([], True)
     assert set(asked) == {changes.since(0)[-1].pk}
+
+
+def test_a_change_that_was_undone_with_its_savepoint_hides_nobody_who_is_behind() -> None:
+    Reader.objects.create(applied=changes.head(), expires_at=timezone.now() + timedelta(seconds=0.5))
+    began = time.monotonic()
+
+    with transactions.whole():
+        changes.append("post", ["post:1"], {})
+        with suppress(ZeroDivisionError), transaction.atomic():
+            changes.append("post", ["post:2"], {})
+            raise ZeroDivisionError
+        batch.send("SELECT 1", None)
+
+    assert 0.2 < time.monotonic() - began < 1.5
 
 
 def test_when_postgresql_does_not_say_who_has_heard_the_writer_waits_for_the_end_of_all_leases(
