@@ -20,12 +20,17 @@ from django.conf import settings
 from django.db.models import Min, Q, QuerySet
 from django.utils.module_loading import import_string
 
-from core import background, clock
+from core import background, clock, metrics
 from delivery import changes
 from delivery.models import PurgeCursor, Reader
 from delivery.providers.base import PurgeFailed, Purger
 
 logger = logging.getLogger(__name__)
+
+_succeeded, _failed = (
+    metrics.counter("stitch_purge_rounds_total", "Rounds in which a CDN was told what has changed.", outcome=one)
+    for one in ("succeeded", "failed")
+)
 
 LOOP = "purging"
 POLL_SECONDS = 1.0  # a change that another process has committed waits at most so long
@@ -97,11 +102,13 @@ def _go_on(target: Purger, end: int) -> bool:
     try:
         position = _tell(target, cursor, end)
     except PurgeFailed as failure:
+        _failed.value += 1
         _note_failure(cursor, failure)
         return False
     except LeaseLost:
         logger.warning("Purging %s took so long that it was given to another process", target.name)
         return False
+    _succeeded.value += 1
     _note_success(cursor, position)
     return position < end
 

@@ -177,6 +177,7 @@ def test_what_the_log_has_forgotten_is_made_up_for_by_everything(cdn: FakeCdn, c
 def test_what_failed_is_sent_again_with_what_has_come_since(cdn: FakeCdn, cursor: PurgeCursor) -> None:
     commit("post:1", "posts")
     cdn.answers = [Said(503), Said(500)]
+    before = [purging._failed.value, purging._succeeded.value]
 
     purging.work()
     commit("post:2", "posts")
@@ -185,6 +186,8 @@ def test_what_failed_is_sent_again_with_what_has_come_since(cdn: FakeCdn, cursor
     lapse()
     purging.work()
 
+    counted = [now - then for now, then in zip([purging._failed.value, purging._succeeded.value], before, strict=True)]
+    assert counted == [2, 1]
     cursor.refresh_from_db()
     assert sent_keys(cdn) == [["post:1", "posts"], ["post:1", "posts", "post:2"], ["post:1", "posts", "post:2"]]
     assert (cursor.position, cursor.failures, cursor.failing_since, cursor.error) == (changes.head(), 0, None, "")
