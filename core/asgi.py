@@ -361,6 +361,7 @@ async def _disconnected(receive: Receive) -> None:
 def _close_without_signal(response: Any) -> None:
     """What ``response.close()`` does, less the signal whose receivers would run on the event loop."""
     for closer in response._resource_closers:
-        closer()
+        with suppress(Exception):
+            closer()
     response._resource_closers.clear()
     response.closed = True

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from delivery import dialects, list_sql
+from delivery import dialects, list_sql, shapes
 from delivery.dialects import Params, Question, Rows
 from delivery.list_sql import Shape
 from delivery.listings import MOST, NEAR, Anchor, Listing, Place
@@ -47,7 +47,7 @@ def _shape(asked: Listing, start: Anchor | None) -> Shape:
     return Shape(
         kind=Kind(asked.kind).value,
         order=asked.order,
-        column="summary" if asked.fields is None else "detail",
+        column="detail" if set(shapes.ONLY_IN_DETAIL) & set(asked.fields or ()) else "summary",
         has_tag=bool(asked.tag),
         has_author=bool(asked.author),
         has_q=bool(asked.q),

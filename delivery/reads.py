@@ -33,7 +33,7 @@ def settings() -> Single | None:
 
 
 def listing(asked: Listing) -> Found:
-    """One page of summaries, or of whole entries where fields are picked, and the exact total. One query."""
+    """One page of summaries, or of whole entries where their bodies are picked, and the exact total. One query."""
     return follow(plan_listing(asked))
 
 

@@ -83,7 +83,10 @@ GOALS = (
             ("waiting",),
             unit="/s",
         )
-        for where, prefix in (("past Django", "readers_"), ("in Django", "lanes_"))
+        for where, prefix in (
+            ("past Django, the best of 8, 32 and 64 connections", "readers_"),
+            ("in Django, the best of 8, 32 and 64 lanes", "lanes_"),
+        )
     ),
 )
 

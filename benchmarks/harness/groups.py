@@ -68,6 +68,16 @@ def hits(run: Run) -> None:
             databases = {servers.HIT.key: run.database("stitch")}
             run.measured += run.bench.rounds(questions.hits(run.folder, count), together, databases)
             run.remember_memory("hits", together)
+        _fill(product, count)
+        run.remember_memory("hits, its memory full", {servers.HIT.key: product})
+
+
+def _fill(product: Server, count: int) -> None:
+    """More than there is room for, in all encodings, so that answers have come and gone."""
+    print("  filling its memory", flush=True)
+    for encoding in ("identity", "gzip", "br", "identity"):
+        for target in questions.singles(count, some=count):
+            product.ask("GET", target, headers={"Accept-Encoding": encoding})
 
 
 def misses(run: Run) -> None:

@@ -6,6 +6,7 @@ look like a broken one; a check that hangs holds up the next check and nobody el
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,7 +15,6 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
-from redis.exceptions import RedisError
 
 from core import errors, rendering
 from core.api import problems
@@ -62,9 +62,15 @@ async def _bounded[T](thread: ThreadPoolExecutor, ask: Callable[[], T], otherwis
         return await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(thread, ask), SECONDS)
     except TimeoutError:
         logger.warning("%s took longer than %s seconds", ask.__name__, SECONDS)
-    except (DatabaseError, RedisError, OSError) as error:
+    except _outages() as error:
         logger.warning("%s: %s", ask.__name__, error)
     return otherwise
+
+
+def _outages() -> tuple[type[Exception], ...]:
+    """Redis' driver takes megabytes of each process: it is loaded by the cache that needs it alone."""
+    driver = sys.modules.get("redis.exceptions")
+    return (DatabaseError, OSError, *([driver.RedisError] if driver else []))
 
 
 def _ask_database() -> tuple[str, str]:

@@ -40,8 +40,18 @@ HEADERS: dict[str, Schema] = {
         "`private, no-store` with one.",
         "schema": {"type": "string"},
     },
+    "SurrogateKey": {
+        "description": "What a public answer is about, for a CDN to purge by: `post:<id>`, `posts` …; keys are "
+        "separated by blanks. Answers to a token have none.",
+        "schema": {"type": "string"},
+    },
+    "CacheTag": {
+        "description": "The same as `Surrogate-Key`, separated by commas.",
+        "schema": {"type": "string"},
+    },
     "Link": {
-        "description": 'The neighbours of this page (RFC 8288): `<…>; rel="first"`, `prev`, `next`, `last`.',
+        "description": 'The neighbours of this page (RFC 8288): `<…>; rel="first"`, `prev`, `next`, `last`; where a '
+        "list is walked by `cursor`, `first` and `next`.",
         "schema": {"type": "string"},
     },
     "Location": {"description": "The path to go to.", "schema": {"type": "string"}},
@@ -158,6 +168,12 @@ def _link_created(paths: dict[str, Schema]) -> None:
             }
 
 
+def _is_for_all(operation: Schema) -> bool:
+    """Public content: read without a token, and with one by those who see more."""
+    security = operation.get("security", [])
+    return {} in security and len(security) > 1
+
+
 def _headers(method: str, status: str, operation: Schema) -> dict[str, Schema]:
     """What a success carries, told from the parameters: who takes a condition gives the tag for it."""
     taken = {parameter["name"] for parameter in operation.get("parameters", ())}
@@ -166,6 +182,8 @@ def _headers(method: str, status: str, operation: Schema) -> dict[str, Schema]:
         names["ETag"] = "ETag"
     if status in ("200", "301", "304") and method == "get":
         names["Cache-Control"] = "CacheControl"
+        if _is_for_all(operation):
+            names |= {"Surrogate-Key": "SurrogateKey", "Cache-Tag": "CacheTag"}
     if status == "200" and "per_page" in taken:
         names["Link"] = "Link"
     if status in ("201", "301", "302"):

@@ -39,6 +39,15 @@ class Public:
     link: str = ""
     location: str = ""  # a 301, where it is not empty
 
+    @property
+    def tags(self) -> str:
+        """The same keys as Cloudflare and others want them."""
+        return self.keys.replace(" ", ",")
+
+    @property
+    def status(self) -> int:
+        return 301 if self.location else 200
+
 
 def list_parameters(kind: str) -> tuple[str, ...]:
     """Of every list of the kind, that of working copies as well."""
@@ -129,10 +138,11 @@ def moved(found: Moved, kind: str, key: str, path: str, params: Params) -> Publi
 
 
 def page(found: Found, asked: Listing, path: str, params: Params) -> Public:
+    texts = ",".join(found.texts)
     if asked.fields is None:
-        items = ",".join(found.texts).encode()
+        items = texts.encode()
     else:
-        items = b",".join([_picked(text, asked.fields) for text in found.texts])
+        items = orjson.dumps([shapes.pick(one, asked.fields) for one in orjson.loads(f"[{texts}]")])[1:-1]
     if asked.cursor is None:
         counts: dict[str, Any] = pagination.counts(asked.page, found.total)
         link = pagination.links(path, params, asked.page, found.total)
@@ -166,9 +176,9 @@ def _picked(detail: str, fields: tuple[str, ...] | None) -> bytes:
 
 def respond(request: HttpRequest, public: Public) -> HttpResponse:
     """The answer of a view. The edge, where it stands in front, is told what it may keep and until when."""
-    response = json_response(public.content, status=301 if public.location else 200)
+    response = json_response(public.content, status=public.status)
     response["Cache-Control"] = cache_control(public.changes_in)
-    response["Surrogate-Key"] = response["Cache-Tag"] = public.keys
+    response["Surrogate-Key"], response["Cache-Tag"] = public.keys, public.tags
     for name, value in (("Link", public.link), ("Location", public.location)):
         if value:
             response[name] = value

@@ -22,12 +22,10 @@ from core.observability import log_line, log_request, request_id_from
 from delivery.edge import answers, asking
 from delivery.edge.answers import Answer, Header, Variant
 from delivery.edge.asking import NOT_PLAIN, READS, Asked, Headers
-from delivery.edge.memory import Entry, Memory
+from delivery.edge.memory import Address, Entry, Memory
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Address = tuple[Any, ...]
 
-MAX_ADDRESSES = 20_000
 _NO_BODY = {"type": "http.response.body", "body": b""}
 _ASKED_ON = frozenset({b"host", b"origin", b"x-forwarded-proto", b"x-forwarded-for"})  # nothing else may matter
 
@@ -78,7 +76,7 @@ class Edge:
     ) -> None:
         self._app, self._prefixes = app, prefixes
         self._source, self._memory, self._direct = source, memory, direct
-        self._addresses: dict[Address, Variant] = {}
+        self._addresses: dict[Address, Variant] = memory.addresses if memory is not None else {}
         self._logs_hits = settings.EDGE_LOG_HITS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -158,9 +156,7 @@ class Edge:
         variant = self._memory.variant(entry, encoding, now)
         if now >= variant.serves_until:
             return variant, answers.with_lifetime(variant.headers, entry.answer.changes_at - now)
-        if len(self._addresses) >= MAX_ADDRESSES:
-            self._addresses.clear()
-        self._addresses[address] = variant
+        self._memory.remember(address, variant, now)
         return variant, variant.headers
 
     # --- From the database --------------------------------------------------------------------------------------

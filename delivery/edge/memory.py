@@ -3,6 +3,7 @@
 import asyncio
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 from core import metrics
 from delivery.changes import EVERYTHING
@@ -11,10 +12,15 @@ from delivery.edge.asking import Asked
 
 MIB = 1024 * 1024
 ENTRY_BYTES = 1_500  # what an answer costs beside its body and headers
+ALLOCATED = 1.5  # times what is asked of the allocator, once answers of many sizes have come and gone
 LARGEST_SHARE = 16  # an answer larger than this part of the memory is not kept
 LONGEST = 3600.0  # seconds for which an answer is kept that time will change: clocks drift apart
 MOST_ENDED = 10_000  # keys that are remembered one by one for those who are under way
 EVICTED_SHARE = 8  # at once, so that sorting by age is rare
+ADDRESSES_SHARE = 8  # addresses take this part of the memory at most
+ADDRESS_BYTES = 300  # what one costs beside its texts
+
+Address = tuple[Any, ...]  # what was asked, to the letter: texts, bytes, or None
 
 evictions = metrics.counter("stitch_edge_evictions_total", "Answers that left memory for want of room.")
 
@@ -48,6 +54,8 @@ class Memory:
         self.bytes = 0
         self.tick = 0
         self.flights: dict[Asked, asyncio.Future[Answer | None]] = {}
+        self.addresses: dict[Address, Variant] = {}  # by ``remember``; some have ended
+        self._address_bytes = 0
         self._in_flight = 0
         self._entries: dict[Asked, Entry] = {}
         self._by_key: dict[str, set[Entry]] = {}
@@ -76,7 +84,7 @@ class Memory:
     def keep(self, asked: Asked, answer: Answer, *, since: int, fixed_until: float, now: float) -> Entry | None:
         """Keeps what was fetched since a tick; None where it has ended already or is too large."""
         keys = answer.keys or []
-        size = ENTRY_BYTES + len(answer.body) + 2 * (len(asked.path) + len(asked.query))
+        size = round(ALLOCATED * (ENTRY_BYTES + len(answer.body) + 2 * (len(asked.path) + len(asked.query))))
         if any(self._ended.get(key, 0) > since for key in (*keys, EVERYTHING)) or size * LARGEST_SHARE > self.limit:
             return None
         if not keys or answer.changes_at <= now:
@@ -99,13 +107,23 @@ class Memory:
             found.used_at = now  # before room is made: this one is about to be sent
             entry.variants[encoding] = found
             if self._entries.get(entry.asked) is entry:
-                size = found.size_beside(entry.answer)
+                size = round(ALLOCATED * found.size_beside(entry.answer))
                 entry.size += size
                 self._grow(size, now)
             else:
                 found.serves_until = 0.0
         found.used_at = now
         return found
+
+    def remember(self, address: Address, found: Variant, now: float) -> None:
+        """What has just been found goes there by its address next time, without asking what that means."""
+        if address not in self.addresses:
+            size = round(ALLOCATED * (ADDRESS_BYTES + sum(len(part) for part in address if part)))
+            if (self._address_bytes + size) * ADDRESSES_SHARE > self.limit:
+                self._forget_addresses()
+            self._address_bytes += size
+            self._grow(size, now)
+        self.addresses[address] = found
 
     def end(self, keys: list[str]) -> None:
         """These keys have changed: what bears them is no longer true, and nobody joins what is under way."""
@@ -136,6 +154,11 @@ class Memory:
             if entry.used_at != now:  # the one that is being made
                 self._drop(entry)
                 evictions.value += 1
+
+    def _forget_addresses(self) -> None:
+        self.addresses.clear()
+        self.bytes -= self._address_bytes
+        self._address_bytes = 0
 
     def _forget(self, asked: Asked) -> None:
         if asked in self._entries:

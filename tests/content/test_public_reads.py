@@ -5,6 +5,8 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from content import drafts, publishing, saving
@@ -148,6 +150,20 @@ def test_fields_picks_exactly_what_is_asked(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "column"), [("slug", "summary"), ("title,tags", "summary"), ("slug,body", "detail")]
+)
+@pytest.mark.parametrize("more", ["", "&cursor=*", "&page=300"])
+def test_a_list_reads_no_bodies_that_were_not_picked(api: Api, fields: str, column: str, more: str) -> None:
+    make_post(title="Hello", body="<p>Hi</p>", tags=["red"])
+
+    with CaptureQueriesContext(connection) as queries:
+        listed = api.get(f"/posts?fields={fields}{more}").json()
+
+    assert [list(item) for item in listed["items"]] in ([fields.split(",")], [])
+    assert re.findall(r"\be\.(summary|detail)\b", " ".join(one["sql"] for one in queries)) == [column]
+
+
+@pytest.mark.parametrize(
     ("path", "field"),
     [
         ("/posts?tga=red", "tga"),
@@ -201,7 +217,7 @@ def test_caches_are_told_what_they_need(api: Api) -> None:
 
     assert one["Cache-Control"] == "public, max-age=0, s-maxage=60, stale-while-revalidate=300"
     assert {part.strip().lower() for part in one["Vary"].split(",")} == {"authorization", "origin", "accept-encoding"}
-    assert many["Surrogate-Key"] == "posts"
+    assert many["Surrogate-Key"] == many["Cache-Tag"] == "posts"
 
 
 def test_a_shared_cache_never_keeps_an_answer_beyond_a_scheduled_change(api: Api) -> None:

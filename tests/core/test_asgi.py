@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 import inspect
+import re
 import time
 from collections.abc import Callable
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from core import asgi, errors
 from core.asgi import Handler, Lane, Lanes, LeanHandler
 from core.middleware import unread_request
+from tests.house.commands import KEY, python
 
 
 def ask(
@@ -68,14 +71,67 @@ async def echo(request: HttpRequest) -> HttpResponse:
     return HttpResponse(request.body)
 
 
-def test_django_has_not_changed_what_we_replaced() -> None:
-    """When this fails, compare the new ``handle`` with ``core.asgi`` and then set the new hash."""
-    source = inspect.getsource(ASGIHandler.handle) + inspect.getsource(ASGIHandler.__call__)
+# What core.asgi copies, replaces, wraps or counts on, and the beginning of the hash of its source in Django 6.1.
+OF_DJANGO = {
+    "django.core.handlers.asgi:ASGIHandler.__init__": "41379d4f4b69f900",  # loads the middleware
+    "django.core.handlers.asgi:ASGIHandler.__call__": "f756809e9c9308dc",  # LeanHandler.__call__ instead
+    "django.core.handlers.asgi:ASGIHandler.handle": "c91f27c7fcdc3fff",  # LeanHandler._respond instead
+    "django.core.handlers.asgi:ASGIHandler.listen_for_disconnect": "c729aa315c734f98",  # _disconnected instead
+    "django.core.handlers.asgi:ASGIHandler.read_body": "88b4e284fc829700",  # wrapped
+    "django.core.handlers.asgi:ASGIHandler.create_request": "5eae59c6696013ff",  # replaced
+    "django.core.handlers.asgi:ASGIHandler.run_get_response": "0234ea5fe09a5777",  # called
+    "django.core.handlers.asgi:ASGIHandler.send_response": "d91e83d2c6859eda",  # called
+    "django.core.handlers.asgi:ASGIRequest": "9b4209439e173a80",  # what Utf8Request is made of, and what it raises
+    "django.core.handlers.asgi:get_script_prefix": "bd6e761a557ee4c5",  # called
+    "django.core.handlers.base:BaseHandler.load_middleware": "b75c13d1041e06d9",  # reads settings.MIDDLEWARE, once
+    "django.core.handlers.base:BaseHandler.adapt_method_mode": "1f6383b647ac2959",  # what is synchronous: in the lane
+    "django.core.handlers.base:BaseHandler.get_response_async": "ad82c920df0cebbb",  # request.close among the closers
+    "django.http.request:HttpRequest.encoding": "89d453b2d0762e0b",  # Utf8Request.encoding instead
+    "django.http.request:HttpRequest._set_content_type_params": "e22945ec8be2f44e",  # what create_request catches
+    "django.http.response:HttpResponseBase.__init__": "c9cd91385579053e",  # has closers
+    "django.http.response:HttpResponseBase.close": "84589f5b23acbb23",  # _close_without_signal instead
+    "django.urls.base:set_script_prefix": "b989600b5894bf28",  # is kept for each thread
+    "django.db:close_old_connections": "c352dd45e8333c97",  # what LeanHandler._finish is for
+}
 
-    assert (
-        hashlib.sha256(source.encode()).hexdigest()
-        == "772f4f45adeef93fcaa839c77b03fbfe6ed335daf7df5c8c9539ab7062a009db"
-    )
+
+@pytest.mark.parametrize("name", OF_DJANGO)
+def test_django_has_not_changed_what_we_count_on(name: str) -> None:
+    """When this fails, compare Django's new source with ``core.asgi``, and then set the new hash."""
+    try:
+        found = resolve_name(name)
+    except (ImportError, AttributeError):
+        pytest.fail(f"Django has no {name} any more; core.asgi counts on it.")
+
+    parts = [found.fget, found.fset] if isinstance(found, property) else [found]
+    source = "".join(inspect.getsource(part) for part in parts)
+
+    seen = hashlib.sha256(source.encode()).hexdigest()[:16]
+    assert seen == OF_DJANGO[name], f"Django has changed {name}: compare it with core.asgi. Its hash is {seen} now."
+
+
+def test_nothing_that_we_take_from_djangos_handler_is_left_out_above() -> None:
+    replaced = {name for one in (Handler, LeanHandler) for name in vars(one)}
+    called = set(re.findall(r"\b(?:self|super\(\))\.(\w+)\(", inspect.getsource(asgi)))
+    theirs = {name for name in replaced | called if inspect.isroutine(getattr(ASGIHandler, name, None))}
+
+    assert {"__call__", "read_body", "send_response", "run_get_response"} <= theirs
+    assert sorted(theirs - {name.rpartition(".")[2] for name in OF_DJANGO}) == []
+
+
+def test_nobody_waits_for_the_signal_that_we_do_not_send() -> None:
+    """Django's two tidy up before a request what ``request_finished`` tidies up after it."""
+    answer = python("-c", ASK_RECEIVERS, SECRET_KEY=KEY)
+
+    assert answer.stdout.split() == ["django.db.close_old_connections", "django.db.reset_queries"], answer.stderr
+
+
+ASK_RECEIVERS = """
+from cms_project import asgi, urls
+from django.core.signals import request_started
+found = [one for kind in request_started._live_receivers(type(asgi.api)) for one in kind]
+print(*sorted(f"{one.__module__}.{one.__name__}" for one in found))
+"""
 
 
 @pytest.mark.parametrize("lean", [True, False])
@@ -176,6 +232,16 @@ def test_a_stream_ends_when_the_client_leaves() -> None:
 
     asyncio.run(run())
     assert ended == [True]
+
+
+def test_what_cannot_be_closed_keeps_nothing_else_open() -> None:
+    closed: list[str] = []
+    response = HttpResponse()
+    response._resource_closers += [lambda: closed.append("first"), lambda: 1 / 0, lambda: closed.append("last")]
+
+    asgi._close_without_signal(response)
+
+    assert (closed, response.closed, response._resource_closers) == (["first", "last"], True, [])
 
 
 def test_a_lane_is_taken_at_the_first_use_and_given_back() -> None:

@@ -1,12 +1,13 @@
 """The layer in front of a small application: what it keeps, and in which forms it gives it out."""
 
+import gc
 import gzip
+import tracemalloc
 from typing import Any
 
 import brotli
 import pytest
 
-from delivery.edge import layer
 from delivery.edge.memory import MIB, Memory
 from tests.delivery.edge.harness import Known, Small, ask, counted, edge_over, edge_without_memory, run
 
@@ -247,7 +248,7 @@ def test_memory_that_is_full_still_answers() -> None:
 
 @pytest.mark.parametrize("name", ["host", "origin", "accept-encoding", "x-forwarded-proto"])
 def test_long_headers_are_not_remembered(name: str, settings: Any) -> None:
-    """Each of 20,000 addresses could else hold as many bytes as a server lets in a header."""
+    """Or few of them would push out all the others."""
     settings.ALLOWED_HOSTS = ["*"]
 
     async def scenario() -> None:
@@ -261,12 +262,39 @@ def test_long_headers_are_not_remembered(name: str, settings: Any) -> None:
     run(scenario)
 
 
-def test_the_addresses_of_the_dead_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_addresses_are_part_of_the_bound_and_take_an_eighth_of_it_at_most() -> None:
     async def scenario() -> None:
-        edge = edge_over(Small())
-        for number in range(30):
-            await ask(edge, "/posts/post:1", headers={"origin": f"http://{number}.example.com"})
-        assert 0 < len(edge._addresses) <= 10
+        memory = Memory(MIB)
+        edge = edge_over(Small(), memory=memory)
+        most = 0
+        for number in range(2_000):
+            got = await ask(edge, "/posts/post:1", headers={"origin": f"http://{number}.example.com"})
+            assert got.status == 200
+            most = max(most, memory.bytes)
+            assert edge._addresses is memory.addresses
 
-    monkeypatch.setattr(layer, "MAX_ADDRESSES", 10)
+        assert (len(memory), 0 < len(memory.addresses) < 2_000) == (1, True)
+        assert MIB // 9 < most < MIB // 7
+
+    run(scenario)
+
+
+def test_an_address_costs_no_more_than_is_counted_for_it() -> None:
+    async def scenario() -> None:
+        memory = Memory(64 * MIB)
+        edge = edge_over(Small(), memory=memory)
+        await ask(edge, "/posts/post:1", headers={"origin": "http://first.example.com"})
+        tracemalloc.start()
+        try:
+            bytes_before, counted_before = tracemalloc.get_traced_memory()[0], memory.bytes
+            for number in range(3_000):
+                await ask(edge, "/posts/post:1", headers={"origin": f"http://{number}.example.com"})
+            gc.collect()
+            there, counted = tracemalloc.get_traced_memory()[0] - bytes_before, memory.bytes - counted_before
+        finally:
+            tracemalloc.stop()
+
+        assert len(memory.addresses) - 1 == 3_000
+        assert 0.5 * counted < there < 1.1 * counted
+
     run(scenario)

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from delivery.changes import EVERYTHING
+from delivery.edge import memory as edge_memory
 from delivery.edge.answers import BROTLI, GZIP, IDENTITY, Answer
 from delivery.edge.asking import Asked
 from delivery.edge.memory import ENTRY_BYTES, LARGEST_SHARE, LONGEST, MIB, MOST_ENDED, Entry, Memory, evictions
@@ -40,6 +41,12 @@ def names(memory: Memory) -> set[str]:
 
 
 # --- Keys ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def asked_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked of the allocator, without what it takes beside it, so that sizes can be told."""
+    monkeypatch.setattr(edge_memory, "ALLOCATED", 1)
 
 
 def test_a_key_ends_what_bears_it_and_nothing_else() -> None:
@@ -315,6 +322,21 @@ def test_the_bytes_that_are_counted_are_not_fewer_than_those_that_are_there() ->
         held += sum(bodies.values())
 
     assert memory.bytes >= held
+
+
+def test_what_the_allocator_takes_beside_it_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def weight() -> int:
+        memory = Memory(MIB)
+        entry = keep(memory, "a", "post:1", body=b"a" * 10_000)
+        assert entry is not None
+        memory.variant(entry, GZIP, 1.0)
+        memory.remember(("/a", b"", b"host"), memory.variant(entry, IDENTITY, 1.0), 1.0)
+        return memory.bytes
+
+    plain = weight()
+    monkeypatch.setattr(edge_memory, "ALLOCATED", 2)
+
+    assert weight() == 2 * plain > 20_000
 
 
 # --- For long -----------------------------------------------------------------------------------------------------

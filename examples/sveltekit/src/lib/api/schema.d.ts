@@ -3053,7 +3053,11 @@ export interface components {
         ETag: string;
         /** @description `public, max-age=0, s-maxage=…, stale-while-revalidate=…` for public reads without a token, `private, no-store` with one. */
         CacheControl: string;
-        /** @description The neighbours of this page (RFC 8288): `<…>; rel="first"`, `prev`, `next`, `last`. */
+        /** @description What a public answer is about, for a CDN to purge by: `post:<id>`, `posts` …; keys are separated by blanks. Answers to a token have none. */
+        SurrogateKey: string;
+        /** @description The same as `Surrogate-Key`, separated by commas. */
+        CacheTag: string;
+        /** @description The neighbours of this page (RFC 8288): `<…>; rel="first"`, `prev`, `next`, `last`; where a list is walked by `cursor`, `first` and `next`. */
         Link: string;
         /** @description The path to go to. */
         Location: string;
@@ -4340,6 +4344,8 @@ export interface operations {
                     "X-Request-ID": components["headers"]["RequestId"];
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["CacheControl"];
+                    "Surrogate-Key": components["headers"]["SurrogateKey"];
+                    "Cache-Tag": components["headers"]["CacheTag"];
                     Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
@@ -4353,6 +4359,8 @@ export interface operations {
                     "X-Request-ID": components["headers"]["RequestId"];
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["CacheControl"];
+                    "Surrogate-Key": components["headers"]["SurrogateKey"];
+                    "Cache-Tag": components["headers"]["CacheTag"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4429,6 +4437,8 @@ export interface operations {
                     "X-Request-ID": components["headers"]["RequestId"];
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["CacheControl"];
+                    "Surrogate-Key": components["headers"]["SurrogateKey"];
+                    "Cache-Tag": components["headers"]["CacheTag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4440,6 +4450,8 @@ export interface operations {
                 headers: {
                     "X-Request-ID": components["headers"]["RequestId"];
                     "Cache-Control": components["headers"]["CacheControl"];
+                    "Surrogate-Key": components["headers"]["SurrogateKey"];
+                    "Cache-Tag": components["headers"]["CacheTag"];
                     Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
@@ -4453,6 +4465,8 @@ export interface operations {
                     "X-Request-ID": components["headers"]["RequestId"];
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["CacheControl"];
+                    "Surrogate-Key": components["headers"]["SurrogateKey"];
+                    "Cache-Tag": components["headers"]["CacheTag"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4632,6 +4646,8 @@ export interface operations {
                     "X-Request-ID": components["headers"]["RequestId"];
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["CacheControl"];
+                    "Surrogate-Key": components["headers"]["SurrogateKey"];
+                    "Cache-Tag": components["headers"]["CacheTag"];
                     Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
@@ -4645,6 +4661,8 @@ export interface operations {
                     "X-Request-ID": components["headers"]["RequestId"];
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["CacheControl"];
+                    "Surrogate-Key": components["headers"]["SurrogateKey"];
+                    "Cache-Tag": components["headers"]["CacheTag"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4721,6 +4739,8 @@ export interface operations {
                     "X-Request-ID": components["headers"]["RequestId"];
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["CacheControl"];
+                    "Surrogate-Key": components["headers"]["SurrogateKey"];
+                    "Cache-Tag": components["headers"]["CacheTag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4732,6 +4752,8 @@ export interface operations {
                 headers: {
                     "X-Request-ID": components["headers"]["RequestId"];
                     "Cache-Control": components["headers"]["CacheControl"];
+                    "Surrogate-Key": components["headers"]["SurrogateKey"];
+                    "Cache-Tag": components["headers"]["CacheTag"];
                     Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
@@ -4745,6 +4767,8 @@ export interface operations {
                     "X-Request-ID": components["headers"]["RequestId"];
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["CacheControl"];
+                    "Surrogate-Key": components["headers"]["SurrogateKey"];
+                    "Cache-Tag": components["headers"]["CacheTag"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4949,6 +4973,8 @@ export interface operations {
                     "X-Request-ID": components["headers"]["RequestId"];
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["CacheControl"];
+                    "Surrogate-Key": components["headers"]["SurrogateKey"];
+                    "Cache-Tag": components["headers"]["CacheTag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4961,6 +4987,8 @@ export interface operations {
                     "X-Request-ID": components["headers"]["RequestId"];
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["CacheControl"];
+                    "Surrogate-Key": components["headers"]["SurrogateKey"];
+                    "Cache-Tag": components["headers"]["CacheTag"];
                     [name: string]: unknown;
                 };
                 content?: never;
