@@ -2,7 +2,8 @@
 
 A writer numbers what it writes and notes in a ledger, which all processes share, the last number that was answered.
 A reader looks at the ledger, asks, and compares. ``python -m tests.faults.staleness`` is one such reader: a process of
-its own, over one connection, so that between the answer to a write and the question of a reader there is no lock.
+its own, over one connection to each server, so that between the answer to a write and the question of a reader there is
+no lock.
 """
 
 import json
@@ -14,7 +15,7 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +94,7 @@ class Line:
     """A connection that is kept alive. Raises OSError."""
 
     def __init__(self, port: int, *, encoding: str = "", patience: float = 40.0) -> None:
-        self._at = (HOST, port)
+        self.port = port
         self._patience = patience
         self._headers = "\r\n".join(["Host: 127.0.0.1", *([f"Accept-Encoding: {encoding}"] if encoding else [])])
         self._socket: socket.socket | None = None
@@ -101,7 +102,7 @@ class Line:
 
     def send(self, path: str) -> None:
         if self._socket is None:
-            self._socket, self._came = socket.create_connection(self._at, self._patience), b""
+            self._socket, self._came = socket.create_connection((HOST, self.port), self._patience), b""
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.sendall(f"GET /api/v1{path} HTTP/1.1\r\n{self._headers}\r\n\r\n".encode())
 
@@ -189,11 +190,11 @@ class Reader:
         self.line.close()
         self.dropped += 1
         self._asked = None
-        time.sleep(PAUSE)
 
     def report(self) -> dict[str, Any]:
         stale = {"stale": len(self.stale), "examples": self.stale[:MOST_TOLD]}
-        return {"reads": self.reads, "dropped": self.dropped, "statuses": self.statuses, **stale}
+        counts = {"reads": self.reads, "dropped": self.dropped, "statuses": self.statuses}
+        return {"port": self.line.port, **counts, **stale}
 
 
 def _seen(question: Question, status: int, body: bytes) -> int | None:
@@ -204,13 +205,15 @@ def _seen(question: Question, status: int, body: bytes) -> int | None:
     return int(found[1]) if found else None
 
 
-def main(port: int, path: str, number: int) -> None:
-    reader = Reader(Ledger(Path(path)), Line(port, encoding="br" if number % 2 else ""))
+def main(ports: Sequence[int], path: str, number: int) -> None:
+    """Asks now the one server, now the other, and each time compares with what was answered by any of them."""
+    ledger = Ledger(Path(path))
+    readers = [Reader(ledger, Line(port, encoding="br" if number % 2 else "")) for port in ports]
     chance = random.Random(number)
-    while not reader.ledger.is_over:
-        reader.read(chance.choice(QUESTIONS))
+    while not ledger.is_over:
+        chance.choice(readers).read(chance.choice(QUESTIONS))
         time.sleep(BREATH)
-    print(json.dumps(reader.report()))
+    print(json.dumps([reader.report() for reader in readers]))
 
 
 # --- Writing -------------------------------------------------------------------------------------------------------
@@ -222,12 +225,12 @@ class Writer(Thread):
     ``probes`` are lines of its own: no reader can ask sooner after a write than who has just been answered.
     """
 
-    def __init__(self, ledger: Ledger, client: Client, *, probes: int) -> None:
+    def __init__(self, ledger: Ledger, client: Client, probes: list[Line]) -> None:
         super().__init__(daemon=True)
         self.ledger, self.client = ledger, client
         self.answers: list[Answer] = []
         self.refused = 0
-        self.probes = [Reader(ledger, Line(client.port, encoding="br" if n % 2 else "")) for n in range(probes)]
+        self.probes = [Reader(ledger, probe) for probe in probes]
         self.is_over = Event()
 
     def prepare(self) -> None:
@@ -283,7 +286,7 @@ class Writer(Thread):
 
 @dataclass
 class Seen:
-    """What came of a run."""
+    """What came of a run; ``each``: what was read at each server, the one that is written at first."""
 
     seconds: float = 0.0
     reads: int = 0
@@ -294,6 +297,7 @@ class Seen:
     writes: list[float] = field(default_factory=list)  # how long each took
     refused: int = 0
     metrics: Counter[str] = field(default_factory=Counter)
+    each: list["Seen"] = field(default_factory=list)
 
     def add(self, report: dict[str, Any]) -> None:
         self.reads += report["reads"]
@@ -304,49 +308,66 @@ class Seen:
 
     @property
     def hits(self) -> float:
-        """The share of public reads that came from memory."""
-        counted = {name: self.metrics[f"stitch_edge_{name}_total"] for name in ("hits", "misses", "passed")}
-        return counted["hits"] / max(sum(counted.values()), 1)
+        """The share of public reads that came from memory. What a server has counted is lost when it is killed."""
+        return share_of_hits(self.metrics)
 
     def took(self, share: float) -> float:
         """Milliseconds."""
         return 1000 * sorted(self.writes)[int(share * (len(self.writes) - 1))] if self.writes else 0.0
 
     def __str__(self) -> str:
+        written = (
+            f"{len(self.writes)} writes ({len(self.writes) / self.seconds:.0f}/s), p50 {self.took(0.5):.1f} ms, "
+            f"p99 {self.took(0.99):.1f} ms, max {self.took(1):.0f} ms, {self.refused} refused"
+        )
+        each = self.each if len(self.each) > 1 else []
+        return "; ".join([self._read, written, *(f"server {n}: {one._read}" for n, one in enumerate(each, 1))])
+
+    @property
+    def _read(self) -> str:
         return (
             f"{self.reads} reads in {self.seconds:.0f} s ({self.reads / self.seconds:.0f}/s) {dict(self.statuses)}, "
-            f"{100 * self.hits:.0f} % hits, {self.stale} stale, {self.dropped} dropped; {len(self.writes)} writes "
-            f"({len(self.writes) / self.seconds:.0f}/s), p50 {self.took(0.5):.1f} ms, p99 {self.took(0.99):.1f} ms, "
-            f"max {self.took(1):.0f} ms, {self.refused} refused"
+            f"{100 * self.hits:.0f} % hits, {self.stale} stale, {self.dropped} dropped"
         )
 
 
 @contextmanager
-def watched(site: Site, folder: Path, *, readers: int = 8, probes: int = 8) -> Iterator[Seen]:
-    """One writer and some readers work until the block is left; what they have seen is complete then."""
-    ledger = Ledger(folder / f"ledger-{time.monotonic_ns()}")
-    paths = sorted(folder.glob("ledger-*"))
-    writer, seen = Writer(ledger, site.editor, probes=probes), Seen()
+def watched(
+    site: Site, folder: Path, *, also_at: Sequence[Site] = (), readers: int = 8, probes: int = 8
+) -> Iterator[Seen]:
+    """A writer, at ``site``, and readers, at all, work until the block is left; then what they saw is complete."""
+    sites = [site, *also_at]
+    path, ports = folder / f"ledger-{time.monotonic_ns()}", [one.port for one in sites]
+    ledger = Ledger(path)
+    writer, seen = Writer(ledger, site.editor, lines(ports, probes)), Seen()
     writer.prepare()
-    command = [sys.executable, "-m", "tests.faults.staleness", str(site.port), str(paths[-1])]
+    command = [sys.executable, "-m", "tests.faults.staleness", ",".join(map(str, ports)), str(path)]
     reading = [Popen([*command, str(n)], cwd=BASE, stdout=PIPE, text=True) for n in range(readers)]
-    before, started = edge_metrics(site), time.monotonic()
+    before, started = [edge_metrics(one) for one in sites], time.monotonic()
     writer.start()
     try:
         yield seen
     finally:
-        seen.seconds = time.monotonic() - started
+        seconds = time.monotonic() - started
         writer.is_over.set()
         writer.join(60)
         ledger.end()
-        reports = [process.communicate(timeout=60)[0] for process in reading]
-        seen.metrics = Counter(edge_metrics(site))
-        seen.metrics.subtract(before)
-        for report in (*map(json.loads, reports), *(probe.report() for probe in writer.probes)):
+        reports = [report for process in reading for report in json.loads(process.communicate(timeout=60)[0])]
+        seen.seconds, seen.each = seconds, [Seen(seconds, metrics=Counter(edge_metrics(one))) for one in sites]
+        for one, counted in zip(seen.each, before, strict=True):
+            one.metrics.subtract(counted)
+            seen.metrics.update(one.metrics)
+        for report in (*reports, *(probe.report() for probe in writer.probes)):
             seen.add(report)
+            seen.each[ports.index(report["port"])].add(report)
         for probe in writer.probes:
             probe.line.close()
         seen.writes, seen.refused = [answer.seconds for answer in writer.answers], writer.refused
+
+
+def lines(ports: list[int], count: int) -> list[Line]:
+    """To the servers in turn; to each of them every other one asks for what is compressed."""
+    return [Line(ports[n % len(ports)], encoding="br" if n // len(ports) % 2 else "") for n in range(count)]
 
 
 TOKEN = "a-token-of-many-letters"
@@ -361,6 +382,12 @@ def edge_metrics(site: Site) -> dict[str, int]:
     return {}
 
 
+def share_of_hits(counted: Mapping[str, int]) -> float:
+    """Of all public reads."""
+    hits, *others = (counted.get(f"stitch_edge_{name}_total", 0) for name in ("hits", "misses", "passed"))
+    return hits / max(hits + sum(others), 1)
+
+
 def restart(cluster: Cluster, how: signal.Signals) -> None:
     """``SIGINT`` is what ``pg_ctl restart`` does, ``SIGQUIT`` what a crash does."""
     process = cluster._running()
@@ -370,4 +397,4 @@ def restart(cluster: Cluster, how: signal.Signals) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    main([int(port) for port in sys.argv[1].split(",")], sys.argv[2], int(sys.argv[3]))

@@ -64,12 +64,12 @@ def test_while_redis_is_restarted(
     site = start_site(cluster.url(database), workers=WORKERS, settings={**SETTINGS, "REDIS_URL": redis_server.url})
 
     with watched(site, tmp_path) as seen:
-        for _ in range(2):
-            time.sleep(2)
+        for _ in range(3):
+            time.sleep(5)
             redis_server.kill()
-            time.sleep(2)
+            time.sleep(4)
             redis_server.start()
-        time.sleep(2)
+        time.sleep(3)
 
     tell(str(seen))
     assert_never_stale(seen, hits=0.3)
@@ -78,10 +78,10 @@ def test_while_redis_is_restarted(
 
 def test_while_postgresql_is_restarted(cluster: Cluster, site: Site, tmp_path: Path, tell: Tell) -> None:
     with watched(site, tmp_path) as seen:
-        for how in (signal.SIGINT, signal.SIGQUIT):
-            time.sleep(3)
+        for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGINT):
+            time.sleep(7)
             restart(cluster, how)
-        time.sleep(6)
+        time.sleep(7)
 
     tell(str(seen))
     assert_never_stale(seen, hits=0.15)
