@@ -108,7 +108,7 @@ def _samples(count: int) -> list[str]:
 
 def writes(run: Run) -> None:
     """Into copies of the databases, so that what is read stays as it is."""
-    programs = (servers.PRODUCTION, servers.FASTAPI, servers.DRF)
+    programs = (servers.PRODUCTION, servers.WORKERS, servers.FASTAPI, servers.DRF)
     copies = {one.key: f"{run.cluster.prefix}_written_{one.key}" for one in programs}
     try:
         for one in programs:
@@ -137,9 +137,10 @@ def _write(run: Run, together: dict[str, Server], databases: dict[str, str]) -> 
     run.measured += run.bench.rounds(WRITES, together, databases, load_for)
 
 
+WRITERS = ("stitch", "stitch_workers", "fastapi", "drf")
 WRITES = [
-    Question("write", "write of one post, one client", Load("write", (), 1), ("stitch", "fastapi", "drf"), "fastapi"),
-    Question("write_8", "write of one post, 8 clients", Load("write", (), 8), ("stitch", "fastapi", "drf"), "fastapi"),
+    Question("write", "write of one post, one client", Load("write", (), 1), WRITERS, "fastapi"),
+    Question("write_8", "write of one post, 8 clients", Load("write", (), 8), WRITERS, "fastapi"),
     Question("login", "login (bcrypt), 4 clients", Load("write", (), 4), ("stitch", "fastapi"), "fastapi"),
 ]
 

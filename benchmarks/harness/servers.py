@@ -145,6 +145,8 @@ MISS = stitch("stitch_miss", "Stitch, cache off", EDGE_CACHE="0")
 # Nearly every single read misses and is then kept, for a while: what a miss costs with all that belongs to it.
 FILLING = stitch("stitch_filling", "Stitch, cache of 1 MiB that never holds it", EDGE_CACHE="1", EDGE_CACHE_MIB="1")
 PRODUCTION = stitch("stitch", "Stitch")
+# The writer's answer waits until the three others have heard.
+WORKERS = stitch("stitch_workers", "Stitch, 4 workers on the one core", WEB_CONCURRENCY="4")
 
 _UVICORN = (str(PEERS_PYTHON), "-m", "uvicorn", "--host", HOST, "--port", "{port}", "--loop", "uvloop", "--http")
 _QUIET = ("httptools", "--log-level", "warning", "--no-access-log", "--no-proxy-headers", "--no-server-header")

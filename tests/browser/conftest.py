@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+
+from tests.faults.processes import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 EMAIL, PASSWORD = "editor@example.com", "a long enough passphrase"
@@ -31,9 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def serving(folder: Path) -> Iterator[str]:
     """A server with an empty database and the one user EMAIL. Yields its address."""
     database = folder / "db.sqlite3"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     address = f"http://localhost:{port}"
     environment = os.environ | {
         "ENV_FILE": "",

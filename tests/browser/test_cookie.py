@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser.conftest import EMAIL, PASSWORD
+from tests.faults.processes import free_port
 from tests.house.commands import KEY, manage
-from tests.house.servers import free_port
 from tests.house.servers import server as running
 
 pytestmark = pytest.mark.browser

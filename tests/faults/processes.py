@@ -1,6 +1,7 @@
 """Starting, finding and measuring the processes of a test. Reads /proc, so it wants Linux."""
 
 import os
+import random
 import signal
 import socket
 import time
@@ -10,14 +11,19 @@ from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 
 HOST = "127.0.0.1"
+OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
 BASE = Path(__file__).resolve().parents[2]
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """Not one of those that the kernel gives to outgoing connections: one might have it before the server does."""
+    first = int(OUTGOING.read_text().split()[0]) if OUTGOING.exists() else 32_768
+    while True:
+        port = random.randrange(10_000, first) if first > 11_000 else 0
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("", port))
+            found: int = probe.getsockname()[1]
+            return found
 
 
 def wait_until(is_so: Callable[[], bool], *, seconds: float, what: str) -> float:

@@ -18,8 +18,9 @@ from accounts.models import PendingRegistration, User
 from tests.accounts import mailbox
 from tests.accounts.shapes import problem
 from tests.factories import PASSWORD, make_user, token_for
+from tests.faults.processes import free_port
 from tests.house.commands import KEY, manage
-from tests.house.servers import Running, free_port, server
+from tests.house.servers import Running, server
 
 EMAIL = "member@example.com"
 WANTED = {"email": EMAIL, "username": "member", "password": PASSWORD, "display_name": "Member"}

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.processes import free_port
 from tests.house.commands import KEY, ROOT, manage
-from tests.house.servers import Running, free_port, server
+from tests.house.servers import Running, server
 
 pytestmark = pytest.mark.server
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.processes import free_port
 from tests.house.commands import KEY, ROOT, run
-from tests.house.servers import free_port, server
+from tests.house.servers import server
 
 LEFT_BEHIND = shutil.ignore_patterns(
     ".git",

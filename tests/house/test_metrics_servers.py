@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.core.test_metrics import samples
-from tests.faults.processes import children_of, wait_until
+from tests.faults.processes import children_of, free_port, wait_until
 from tests.house.commands import KEY, manage
-from tests.house.servers import Running, free_port, server
+from tests.house.servers import Running, server
 from tests.house.test_gunicorn import GUNICORN
 
 pytestmark = pytest.mark.server
